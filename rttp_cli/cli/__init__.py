@@ -1,0 +1,101 @@
+"""The command line: one module per command, each parses options, calls a room and prints.
+
+Nothing else prints or exits. A command's module is imported when it is asked for, so that every command starts fast.
+"""
+
+import os
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+import typer.core
+import typer.main
+
+from rttp_cli.errors import EXIT_INTERRUPTED, EXIT_OK, Fault, RttpError
+
+COMMANDS = {
+    "bench": "Send pulses on a schedule, measure every answer.",
+    "header": "Build, decode, list and compare pulse headers.",
+    "recv": "Receive pulses; answer those that ask for it.",
+    "uri": "Check rttp:// addresses.",
+}
+"""Every command with its one line; the module of the same name in this package has the Typer app."""
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """A group that imports a command when it is run, not when the program starts."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+        """Imports the command's module."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = typer.main.get_command(import_module(f"rttp_cli.cli.{cmd_name}").app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    name="rttp",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from rttp_cli import _core
+
+        version, profile, commit = _core.build_info()
+        print(f"rttp {version} ({profile} build, commit {commit})")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print version, build and commit.")
+    ] = False,
+) -> None:
+    """Toolkit and traffic generator for RTTP, a real-time transfer protocol for distributed AI."""
+
+
+def complain(error: RttpError) -> int:
+    """Writes an error on stderr, one line and its hint, and gives the exit code."""
+    print(f"error[{error.slug}]: {error.message}", file=sys.stderr)
+    print(f"  hint: {error.hint}", file=sys.stderr)
+    return error.exit_code
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Runs a command line and exits: 0 ok, 1 gate, 2 usage, 3 input, 4 peer, 5 host, 6 inconclusive, 70 bug, 130."""
+    try:
+        code = app(args=argv, prog_name="rttp", standalone_mode=False)
+    except RttpError as error:
+        code = complain(error)
+    except typer.TyperException as error:
+        code = _complain_of_usage(error)
+    except (typer.Abort, KeyboardInterrupt):
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has what it wanted (`rttp … | head`); what is still buffered has nowhere to go at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_OK
+    sys.exit(code if isinstance(code, int) else EXIT_OK)
+
+
+def _complain_of_usage(error: typer.TyperException) -> int:
+    message = error.format_message()
+    if "\n" in message.strip():
+        # A group without a command: the message is its help.
+        print(message, file=sys.stderr)
+        return Fault.USAGE.value
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "rttp"
+    return complain(RttpError("usage", message[:1].lower() + message[1:].rstrip("."), f"see `{command} --help`"))

@@ -1,0 +1,23 @@
+//! The native module `rttp_cli._core`: convert, map errors, release the GIL. Documented in `rttp_cli/_core.pyi`.
+#![allow(missing_docs, reason = "Python reads the docstrings in rttp_cli/_core.pyi")]
+
+mod codec;
+mod columns;
+
+use pyo3::prelude::*;
+
+/// Version of the package, build profile and commit.
+#[pyfunction]
+fn build_info() -> (&'static str, &'static str, &'static str) {
+    (env!("CARGO_PKG_VERSION"), env!("RTTP_PROFILE"), env!("RTTP_COMMIT"))
+}
+
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::build_info;
+    #[pymodule_export]
+    use super::codec::{Address, EmitError, Parsed, Reject, UriError, detect, emit, layouts, parse, parse_uri, slugs};
+    #[pymodule_export]
+    use super::columns::{Column, Columns};
+}
