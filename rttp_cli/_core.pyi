@@ -179,3 +179,187 @@ class UriError(ValueError):
 
 def parse_uri(text: str) -> Address:
     """Checks an address; it has one spelling, so what is accepted is canonical. Raises `UriError`."""
+
+class CoreError(Exception):
+    """A run cannot start or go on; `args` are a slug of docs/ERRORS.md and a message."""
+
+class AskedDict(TypedDict):
+    """One thing asked of the host: `affinity`, `fifo`, `mlock`, `cpu-dma-latency`, `timer-slack`, `stall-meter`."""
+
+    what: str
+    granted: bool
+    detail: str
+    """With what value, or why not."""
+
+class UsageDict(TypedDict):
+    """Processor time of one thread."""
+
+    user_ns: int
+    system_ns: int
+    voluntary_switches: int
+    involuntary_switches: int
+
+class TallyDict(TypedDict):
+    """What a responder counted (`RTTP-6.3`)."""
+
+    received: int
+    answered: int
+    bytes: int
+    buffer_drops: int
+    """Datagrams the kernel dropped because the socket's receive buffer was full."""
+    rejects: dict[str, int]
+
+class ServerDict(TallyDict):
+    """A responder's final summary."""
+
+    answers_dropped: int
+    receive_buffer: int
+    usage: UsageDict
+    asked: list[AskedDict]
+
+class CountsDict(TypedDict):
+    """Counts of a run: measured pulses (due after the warm-up), or of the whole run where the name says so."""
+
+    sent_in_all: int
+    """Whole run: measured, warm-up and the first pulses that look for the target."""
+    sent: int
+    send_refused: int
+    """Refused by the kernel for want of buffer; among the lost."""
+    answered: int
+    lost: int
+    late: int
+    duplicates: int
+    reordered: int
+    unexpected: int
+    rejects: dict[str, int]
+    icmp_errors: int
+    buffer_drops: int
+
+class StallsDict(TypedDict):
+    """Times at which a core that we used was kept from work that was there, 100 µs and longer."""
+
+    core: int | None
+    role: Literal["sender", "responder", "both"]
+    count: int
+    total_ns: int
+    longest_ns: int
+    stalls: list[tuple[int, int]]
+    """Start from the first measured due time (negative in the warm-up) and length, ns; the first 4,096."""
+
+class HistogramsDict(TypedDict):
+    """HdrHistogram V2, compressed, base64; ns, 3 significant digits."""
+
+    response: str
+    """From the scheduled send to the answer; a lost pulse is a sample at its timeout."""
+    service: str
+    """From the actual send to the answer; a lost pulse is a sample at its timeout."""
+    lateness: str
+    """From the scheduled to the actual send."""
+    wakeup: str
+    """From the kernel's stamp of the answer to reading it; empty without stamps."""
+
+class OutcomeDict(TypedDict):
+    """A finished run."""
+
+    target: str
+    local: str
+    started_unix_ns: int
+    sending_ns: int
+    lasted_ns: int
+    interrupted: bool
+    receive_buffer: int
+    counts: CountsDict
+    histograms: HistogramsDict
+    tally: TallyDict | None
+    """What the target counted of our pulses; `None` if it did not tell."""
+    server: ServerDict | None
+    """The embedded responder."""
+    usage: UsageDict
+    asked: list[AskedDict]
+    stalls: list[StallsDict]
+    """Empty when the cores could not be watched."""
+
+@final
+class Load:
+    """A load under way, on threads of its own. Ctrl-C and SIGTERM end it; what was measured by then is kept."""
+
+    def __init__(
+        self,
+        *,
+        target: str | None,
+        rate: float | None,
+        size: int,
+        priority: int,
+        warmup: float,
+        duration: float,
+        count: int | None,
+        timeout: float,
+        spin: bool,
+        core: int | None,
+        server_core: int | None,
+        fifo: int | None,
+        fifo_required: bool,
+        awake: bool,
+        lock_memory: bool,
+        meter: bool,
+        stamps: bool,
+        receive_buffer: int,
+        first_seq: int,
+        loss: float,
+        duplicate: float,
+        corrupt: float,
+        reorder: float,
+        delay: float,
+        fault_seed: int,
+    ) -> None:
+        """Starts at once. `target` is IP:PORT, `None` for the embedded responder; `rate` in pulses per second, `None`
+        for ping-pong; times in seconds; `fifo` is the embedded responder's priority; faults are probabilities, `delay`
+        seconds. Raises `ValueError` for what cannot be meant; everything else comes out of `finish`.
+        """
+    def wait(self, longest: float) -> bool:
+        """Waits without the GIL for the end, at most so many seconds; whether it has come."""
+    def progress(self) -> tuple[int, int, int, float]:
+        """Measured pulses sent, answered, lost; seconds since the first was due (0 during the warm-up)."""
+    def stop(self) -> None:
+        """Ends it early."""
+    def finish(self) -> OutcomeDict:
+        """Waits for the end. Raises `CoreError`."""
+
+@final
+class Server:
+    """A responder on a thread of its own. Ctrl-C and SIGTERM make `wait` return true; then call `finish`."""
+
+    def __init__(
+        self,
+        *,
+        listen: str,
+        echo: bool,
+        spin: bool,
+        core: int | None,
+        fifo: int | None,
+        awake: bool,
+        lock_memory: bool,
+        receive_buffer: int,
+    ) -> None:
+        """Listens on IP:PORT, port 0 for a free one; without `echo` it only counts. Raises `CoreError` when it cannot."""
+    @property
+    def address(self) -> str | None:
+        """Where it listens, `None` after `finish`."""
+    def wait(self, longest: float) -> bool:
+        """Waits without the GIL for a signal, at most so many seconds; whether it has come."""
+    def progress(self) -> tuple[int, int, int]:
+        """Datagrams received, answered, refused; at most 4,096 behind under load."""
+    def finish(self) -> ServerDict:
+        """Stops it and gives its counts."""
+
+def allowed_cores() -> list[int]:
+    """Cores this process may use, ascending."""
+
+def quantile_ranks(n: int, q: float, confidence: float) -> tuple[int, int, int | None] | None:
+    """Ranks (1-based) of the `q` quantile of `n` samples and of the ends of its interval, by order statistics.
+
+    Lower rank 0: no lower end; upper `None`: too few samples to bound it. `None` for no samples.
+    """
+
+def idle_thread() -> None:
+    """Gives the calling thread only processor time that nobody else wants, for good. Raises `OSError`."""

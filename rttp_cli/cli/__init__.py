@@ -5,6 +5,7 @@ Nothing else prints or exits. A command's module is imported when it is asked fo
 
 import os
 import sys
+import traceback
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -26,11 +27,11 @@ COMMANDS = {
 class LazyGroup(typer.core.TyperGroup):
     """A group that imports a command when it is run, not when the program starts."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """Names in the order of the table."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Imports the command's module."""
         if cmd_name not in COMMANDS:
             return None
@@ -87,6 +88,9 @@ def main(argv: list[str] | None = None) -> Any:
         # The reader has what it wanted (`rttp … | head`); what is still buffered has nowhere to go at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_OK
+    except Exception as error:  # noqa: BLE001
+        traceback.print_exc()
+        code = complain(RttpError("bug", f"{type(error).__name__}: {error}"))
     sys.exit(code if isinstance(code, int) else EXIT_OK)
 
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::dialects::rttp1::{FLAG_ECHO, FLAG_SEALED, HEADER, Kind};
+use crate::dialects::rttp1::{FLAG_ECHO, FLAG_SEALED, HEADER, KIND_AT, Kind};
 use crate::pulse::{Pulse, turn};
 use crate::reject::{Reject, Slug};
 use crate::tally::Tally;
@@ -34,21 +34,28 @@ struct Peer {
 /// Judges pulses, answers those that ask for it and counts per sender and in total. Never allocates after `new`.
 pub struct Responder {
     fingerprint: [u8; 32],
+    echo: bool,
     peers: Box<[Option<Peer>]>,
     total: Tally,
 }
 
 impl Responder {
-    /// A responder that answers under an identity (zeros: none).
+    /// A node under an identity (zeros: none). Without `echo` it answers nothing but the question for its counters.
     #[must_use]
-    pub fn new(fingerprint: [u8; 32]) -> Responder {
-        Responder { fingerprint, peers: vec![None; PEERS].into_boxed_slice(), total: Tally::default() }
+    pub fn new(fingerprint: [u8; 32], echo: bool) -> Responder {
+        Responder { fingerprint, echo, peers: vec![None; PEERS].into_boxed_slice(), total: Tally::default() }
     }
 
     /// Counts of all senders together.
     #[must_use]
     pub fn total(&self) -> &Tally {
         &self.total
+    }
+
+    /// Whether a datagram will be answered with counters, if it is good.
+    #[must_use]
+    pub fn asks_for_tally(datagram: &[u8]) -> bool {
+        datagram.get(KIND_AT) == Some(&(Kind::Close as u8))
     }
 
     /// Takes over the kernel's count of datagrams dropped for want of buffer.
@@ -87,6 +94,7 @@ impl Responder {
                 peer.closed = true;
                 close(datagram, &Tally { buffer_drops, ..peer.tally }).map(|()| Some(Kind::Close))
             }
+            Ok(_) if !self.echo => Ok(None),
             Ok((Kind::Ping, _)) => Ok(Some(Kind::Pong)),
             Ok((Kind::Request, flags)) if flags & FLAG_ECHO != 0 => Ok(Some(Kind::Response)),
             Ok((kind, flags)) if flags & FLAG_ECHO != 0 && kind != Kind::Close => Ok(Some(kind)),
@@ -190,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_ping_becomes_a_pong_with_its_payload_and_sequence_number() {
-        let mut node = Responder::new([9; 32]);
+        let mut node = Responder::new([9; 32], true);
         let mut buffer = pulse(Kind::Ping, 0, 20);
         let length = buffer.len();
         assert_eq!(node.handle(from(1), &mut buffer, length, 77), Verdict::Answer(length));
@@ -202,7 +210,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_never_answered_again() {
-        let mut node = Responder::new([0; 32]);
+        let mut node = Responder::new([0; 32], true);
         for (kind, flags) in [(Kind::Ping, 0), (Kind::Data, FLAG_ECHO), (Kind::Request, FLAG_ECHO), (Kind::Ping, FLAG_ECHO)] {
             let mut buffer = pulse(kind, flags, 8);
             let length = buffer.len();
@@ -213,7 +221,7 @@ mod tests {
 
     #[test]
     fn close_brings_back_the_counts_of_this_sender_only_and_starts_anew() {
-        let mut node = Responder::new([0; 32]);
+        let mut node = Responder::new([0; 32], true);
         for port in [1, 1, 2] {
             let mut buffer = pulse(Kind::Ping, 0, 0);
             node.handle(from(port), &mut buffer, HEADER, 1);
@@ -236,8 +244,19 @@ mod tests {
     }
 
     #[test]
+    fn a_sink_answers_only_for_its_counters() {
+        let mut node = Responder::new([0; 32], false);
+        let mut buffer = pulse(Kind::Ping, FLAG_ECHO, 0);
+        assert_eq!(node.handle(from(1), &mut buffer, HEADER, 1), Verdict::Accepted);
+        let mut buffer = pulse(Kind::Close, FLAG_ECHO, Tally::LENGTH);
+        let length = buffer.len();
+        assert_eq!(node.handle(from(1), &mut buffer, length, 1), Verdict::Answer(length));
+        assert_eq!(Tally::parse(Pulse::parse(&buffer).unwrap().payload()).unwrap().received, 1);
+    }
+
+    #[test]
     fn a_short_close_is_refused_as_amplification() {
-        let mut node = Responder::new([0; 32]);
+        let mut node = Responder::new([0; 32], true);
         let mut buffer = pulse(Kind::Close, FLAG_ECHO, Tally::LENGTH - 1);
         let length = buffer.len();
         let verdict = node.handle(from(1), &mut buffer, length, 1);
@@ -246,7 +265,7 @@ mod tests {
 
     #[test]
     fn more_senders_than_places_cost_counts_not_memory() {
-        let mut node = Responder::new([0; 32]);
+        let mut node = Responder::new([0; 32], true);
         for port in 0..20_000u16 {
             let mut buffer = pulse(Kind::Ping, 0, 0);
             assert_eq!(node.handle(from(port), &mut buffer, HEADER, u64::from(port)), Verdict::Answer(HEADER));

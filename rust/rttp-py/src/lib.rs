@@ -3,6 +3,7 @@
 
 mod codec;
 mod columns;
+mod load;
 
 use pyo3::prelude::*;
 
@@ -20,4 +21,6 @@ mod _core {
     use super::codec::{Address, EmitError, Parsed, Reject, UriError, detect, emit, layouts, parse, parse_uri, slugs};
     #[pymodule_export]
     use super::columns::{Column, Columns};
+    #[pymodule_export]
+    use super::load::{CoreError, Load, Server, allowed_cores, idle_thread, quantile_ranks};
 }

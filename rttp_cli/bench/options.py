@@ -1,0 +1,155 @@
+"""What a run is asked to do, checked before anything is sent."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rttp_cli import _core
+from rttp_cli.errors import RttpError
+
+HEADER = 64
+MAX_PULSE = 65_507
+MAX_RATE = 1e8
+RESPONDER_FIFO = 50
+"""Priority of an embedded responder that blocks on a core of its own: above every ordinary thread."""
+
+Mode = Literal["ping-pong", "open-loop"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults:
+    """What happens to pulses on their way out: probabilities, and a delay in seconds."""
+
+    loss: float = 0.0
+    duplicate: float = 0.0
+    corrupt: float = 0.0
+    reorder: float = 0.0
+    delay: float = 0.0
+    seed: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions:
+    """A run. Times are in ns, sizes in bytes, rates in pulses per second."""
+
+    target: str | None = None
+    """HOST or HOST:PORT; `None` starts a responder in this process."""
+    mode: Mode | None = None
+    """By default open loop when a rate is given, else ping-pong."""
+    rate: float | None = None
+    size: int = 138
+    """Whole pulse: header and payload."""
+    priority: int = 128
+    duration_ns: int = 5_000_000_000
+    warmup_ns: int = 500_000_000
+    count: int | None = None
+    timeout_ns: int = 1_000_000_000
+    spin: bool = False
+    pin: str = "auto"
+    """`auto`, `none`, SENDER or SENDER,RESPONDER."""
+    fifo: int | None = None
+    """Priority of the embedded responder; `None` decides by mode, 0 is off."""
+    awake: bool = True
+    lock_memory: bool = False
+    meter: bool = True
+    stamps: bool = False
+    receive_buffer: int = 16 << 20
+    seed: int | None = None
+    """First sequence number; `None` takes one from the clock."""
+    faults: Faults = field(default_factory=Faults)
+
+    def __post_init__(self) -> None:
+        def refuse(option: str, found: object, expected: str) -> None:
+            raise RttpError("bad-option", f"`--{option}` is {found}, expected {expected}")
+
+        if self.rate is not None and not 0 < self.rate <= MAX_RATE:
+            refuse("rate", f"{self.rate:g}", f"above 0 and at most {MAX_RATE:g} pulses a second")
+        if self.mode == "open-loop" and self.rate is None:
+            raise RttpError("bad-option", "`--mode open-loop` needs a `--rate`")
+        if self.mode == "ping-pong" and self.rate is not None:
+            raise RttpError("bad-option", "`--rate` belongs to `--mode open-loop`; ping-pong goes as fast as it is answered")
+        if not HEADER <= self.size <= MAX_PULSE:
+            refuse("size", self.size, f"{HEADER} (the header alone) to {MAX_PULSE:,} bytes (the most UDP carries)")
+        if not 0 <= self.priority <= 255:
+            refuse("priority", self.priority, "0 to 255")
+        if self.duration_ns <= 0:
+            refuse("duration", f"{self.duration_ns} ns", "more than 0")
+        if self.count is not None and self.count <= 0:
+            refuse("count", self.count, "at least 1")
+        if self.timeout_ns < 10_000:
+            refuse("timeout", f"{self.timeout_ns} ns", "at least 10us")
+        if self.fifo is not None and not 0 <= self.fifo <= 99:
+            refuse("fifo", self.fifo, "1 to 99, or 0 for none")
+        if self.fifo and self.spin:
+            raise RttpError(
+                "bad-option",
+                "`--fifo` and `--spin` do not go together: the kernel takes the core from a real-time thread that spins"
+                " for 50 ms in every second",
+                "leave out one of them",
+            )
+        if self.fifo and self.target is not None:
+            raise RttpError("bad-option", "`--fifo` is for the embedded responder", "give it to `rttp recv` there")
+        if not 4096 <= self.receive_buffer <= 1 << 30:
+            refuse("receive-buffer", self.receive_buffer, "4 KiB to 1 GiB")
+
+    @property
+    def open_loop(self) -> bool:
+        """Whether pulses leave by the clock."""
+        return self.rate is not None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the responder is ours."""
+        return self.target is None
+
+
+@dataclass(frozen=True)
+class Seats:
+    """Where the two ends run: cores (or `None`), and whether the responder gets a real-time priority."""
+
+    sender: int | None
+    responder: int | None
+    fifo: int | None
+    fifo_required: bool
+
+
+def choose_seats(options: BenchOptions, allowed: list[int] | None = None) -> Seats:
+    """Cores for both ends.
+
+    A blocking ping-pong runs both on one core: the pulse wakes its reader where it arrives, and no idle core has to be
+    woken. Everything else gives each end a core of its own, if there are two.
+    """
+    allowed = allowed if allowed is not None else _core.allowed_cores()
+    sender, responder = _cores(options, allowed)
+    own_core = responder is not None and responder != sender
+    blocking = options.embedded and not options.spin
+    if options.spin and options.embedded and sender is not None and sender == responder:
+        raise RttpError("bad-option", f"`--spin` with both ends on core {sender}: each would wait for the other to yield")
+    if options.fifo is not None:
+        return Seats(sender, responder, options.fifo or None, True)
+    automatic = blocking and own_core and options.open_loop
+    return Seats(sender, responder, RESPONDER_FIFO if automatic else None, False)
+
+
+def _cores(options: BenchOptions, allowed: list[int]) -> tuple[int | None, int | None]:
+    if options.pin == "none":
+        return None, None
+    if options.pin == "auto":
+        last = allowed[-1]
+        if not options.embedded:
+            return last, None
+        if not options.spin and not options.open_loop:
+            return last, last
+        if len(allowed) > 1:
+            return last, allowed[-2]
+        if options.spin:
+            raise RttpError("bad-option", "`--spin` needs two cores, this process may use one", "leave out --spin")
+        return last, last
+    parts = options.pin.split(",")
+    if len(parts) > 2 or not all(p.strip().isascii() and p.strip().isdigit() for p in parts):
+        raise RttpError("bad-option", f"`--pin` is `{options.pin}`, expected auto, none, CORE or SENDER,RESPONDER")
+    cores = [int(p) for p in parts]
+    for core in cores:
+        if core not in allowed:
+            listed = ", ".join(map(str, allowed))
+            raise RttpError("bad-option", f"`--pin` names core {core}, this process may use {listed}")
+    return cores[0], (cores[-1] if options.embedded else None)

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# scapy is GPL-2.0-only and this file subclasses it, so this file is too (LICENSES/GPL-2.0-only.txt); the rest of the
+# project is MIT, and nothing in it imports this file at module level.
+"""RTTP headers as scapy layers, one class per dialect, every field from the dialect table (`RTTP-1`).
+
+`RTTP` is bound to UDP port 21076, the other dialects to no port: name them with `bind_layers` or `UDP()/RTTPRfc64()`.
+A datagram that ends inside its header becomes `Raw`. The tag of a sealed pulse (its last 16 bytes) stays at the end
+of the payload, since only a session can tell what is before it. Layers read and write; they do not judge
+(`rttp_cli._core.parse` does), so that bad pulses can be built.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from scapy.fields import (
+    BitField,
+    ByteEnumField,
+    ByteField,
+    ConditionalField,
+    Field,
+    FlagsField,
+    IntField,
+    LEIntField,
+    LELongField,
+    LEShortField,
+    LongField,
+    ShortField,
+    StrFixedLenField,
+    XBitField,
+    XIntField,
+    XShortField,
+    XStrFixedLenField,
+)
+from scapy.layers.inet import UDP
+from scapy.packet import Packet, Raw, bind_layers
+
+from rttp_cli import _core
+
+if TYPE_CHECKING:
+    from rttp_cli._core import ByteOrder, FieldRow, Layout
+
+PORT = 0x5254
+"""21076, ASCII `RT`."""
+
+_LAYOUTS = {(layout["name"], layout["byte_order"]): layout for layout in _core.layouts()}
+
+_Factory = Callable[..., Any]
+
+
+class _NowLongField(LongField):
+    """Unix time in ns, big-endian; `None` is the time of building."""
+
+    def i2m(self, pkt: Packet | None, x: int | None) -> int:
+        return time.time_ns() if x is None else x
+
+
+class _NowLELongField(LELongField):
+    """Unix time in ns, little-endian; `None` is the time of building."""
+
+    def i2m(self, pkt: Packet | None, x: int | None) -> int:
+        return time.time_ns() if x is None else x
+
+
+class _NowBitField(BitField):
+    """Unix time in ns, 128 bits; `None` is the time of building."""
+
+    def i2m(self, pkt: Packet | None, x: Any) -> int:
+        return time.time_ns() if x is None else cast(int, x)
+
+
+def _bits(factory: Callable[..., Any], size: int) -> _Factory:
+    return lambda name, default: factory(name, default, 8 * size)
+
+
+_UINT: dict[tuple[int, ByteOrder], _Factory] = {
+    (1, "big"): ByteField,
+    (1, "little"): ByteField,
+    (2, "big"): ShortField,
+    (2, "little"): LEShortField,
+    (4, "big"): IntField,
+    (4, "little"): LEIntField,
+    (8, "big"): LongField,
+    (8, "little"): LELongField,
+    (16, "big"): _bits(BitField, 16),
+}
+_NOW: dict[tuple[int, ByteOrder], _Factory] = {
+    (8, "big"): _NowLongField,
+    (8, "little"): _NowLELongField,
+    (16, "big"): _bits(_NowBitField, 16),
+}
+# Magic and version are known by their hex form. A computed field is `None` until it is built, which these take too.
+_HEX: dict[tuple[int, ByteOrder], _Factory] = {
+    (2, "big"): XShortField,
+    (4, "big"): XIntField,
+    (16, "big"): _bits(XBitField, 16),
+}
+
+
+def _field(row: FieldRow, order: ByteOrder) -> Any:
+    """One row of the table as a scapy field; `now` and `computed` defaults are `None`, filled in when built."""
+    name, size, default = row["name"], row["size"], row["default"]
+    value = default if isinstance(default, int) else None
+    key = (size, order)
+    if row["type"] != "uint":
+        shown = XStrFixedLenField if row["type"] == "bytes" else StrFixedLenField
+        return shown(name, bytes(size), size)
+    if row["rule"] == "bits":
+        # FlagsField counts bits from the low end of a big-endian number: no little-endian dialect has flags.
+        return FlagsField(name, value, 8 * size, {bit: flag for flag, bit in row["names"].items()})
+    if row["rule"] == "one-of":
+        return ByteEnumField(name, value, {number: word for word, number in row["names"].items()})
+    if default == "now":
+        return _NOW[key](name, None)
+    if (row["rule"] == "exactly" or default == "computed") and key in _HEX:
+        return _HEX[key](name, value)
+    return _UINT[key](name, value)
+
+
+def _only_with(field: Any, bit: int) -> Any:
+    return ConditionalField(field, lambda pkt: bool(int(pkt.flags) & bit))
+
+
+def _flag_bits(layout: Layout) -> dict[str, int]:
+    return next((row["names"] for row in layout["fields"] if row["rule"] == "bits"), {})
+
+
+def _fields(dialect: str, order: ByteOrder = "big") -> list[Field[Any, Any] | Any]:
+    """The rows of a dialect, the optional ones conditional on their flag."""
+    layout = _LAYOUTS[dialect, order]
+    bits = _flag_bits(layout)
+    rows = [(_field(row, order), row["when_flag"]) for row in layout["fields"]]
+    return [field if flag is None else _only_with(field, bits[flag]) for field, flag in rows]
+
+
+def _raw_when_short(cls: type[_Table], _pkt: bytes | None = None, *_args: Any, **_kwargs: Any) -> type[Packet]:
+    """`Raw` for bytes that end inside the header or the tail that its flags announce."""
+    if _pkt is None:
+        return cls
+    there = _core.parse(bytes(_pkt), *cls.dialect).fields
+    layout = _LAYOUTS[cls.dialect]
+    bits = _flag_bits(layout)
+    flags = cast(int, there.get("flags", 0))
+    wanted = (row["name"] for row in layout["fields"] if row["when_flag"] is None or flags & bits[row["when_flag"]])
+    return cls if all(name in there for name in wanted) else Raw
+
+
+class _Table(Packet):
+    """What all dialects share: dissection that never fails, computed fields."""
+
+    dialect: tuple[str, ByteOrder]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # scapy looks for the hook in the class's own dictionary, not in its bases.
+        cls.dispatch_hook = classmethod(_raw_when_short)  # type: ignore[attr-defined]
+
+    def post_build(self, pkt: bytes, pay: bytes) -> bytes:
+        """Fills each computed field that is `None` with what the codec's encoder computes."""
+        for row in _LAYOUTS[self.dialect]["fields"]:
+            if row["default"] == "computed" and self.getfieldval(row["name"]) is None:
+                parsed = _core.parse(pkt, *self.dialect).fields
+                # A text is one character a byte; the encoder takes the bytes themselves.
+                given = {k: v.encode("latin-1") if isinstance(v, str) else v for k, v in parsed.items()}
+                del given[row["name"]]
+                end = row["offset"] + row["size"]
+                pkt = pkt[: row["offset"]] + _core.emit(given, *self.dialect)[row["offset"] : end] + pkt[end:]
+        return pkt + pay
+
+    def mysummary(self) -> str:
+        """One line: the dialect and its priority."""
+        return f"{self.name} priority {self.getfieldval('priority')}"
+
+
+_KINDS = next(row["names"] for row in _LAYOUTS["rttp1", "big"]["fields"] if row["name"] == "kind")
+_ECHO = _flag_bits(_LAYOUTS["rttp1", "big"])["ECHO"]
+_ANSWER = {_KINDS["PING"]: _KINDS["PONG"], _KINDS["REQUEST"]: _KINDS["RESPONSE"]}
+
+
+class RTTP(_Table):
+    """`rttp1`: 64 bytes, with flag FEC ten more. `sr1` matches answers by `seq_id` and kind."""
+
+    name = "RTTP"
+    dialect = ("rttp1", "big")
+    fields_desc = _fields(*dialect)
+
+    def hashret(self) -> bytes:
+        """A pulse and its answer share the sequence number."""
+        return int(self.seq_id).to_bytes(4, "big")
+
+    def answers(self, other: Packet) -> int:
+        """1 if this is what a responder sends back for `other` (`RTTP-6`), else 0.
+
+        PING is answered by PONG, REQUEST by RESPONSE, another kind with flag ECHO by itself; no answer has ECHO.
+        """
+        if not isinstance(other, RTTP) or self.seq_id != other.seq_id or int(self.flags) & _ECHO:
+            return 0
+        asked = other.kind in _ANSWER or bool(int(other.flags) & _ECHO)
+        return int(asked and self.kind == _ANSWER.get(other.kind, other.kind))
+
+    def mysummary(self) -> str:
+        """One line: kind, sequence number, priority, fragment, flags."""
+        flags = f" [{self.flags}]" if int(self.flags) else ""
+        return (
+            f"RTTP {self.sprintf('%kind%')} seq {self.seq_id} priority {self.priority} "
+            f"fragment {self.fragment_index}/{self.fragment_count}{flags}"
+        )
+
+
+class RTTPStruct74(_Table):
+    """`struct74`: the published C struct, network byte order."""
+
+    name = "RTTP struct74"
+    dialect = ("struct74", "big")
+    fields_desc = _fields(*dialect)
+
+
+class RTTPStruct74LE(_Table):
+    """`struct74` as dumped from memory on x86."""
+
+    name = "RTTP struct74 little-endian"
+    dialect = ("struct74", "little")
+    fields_desc = _fields(*dialect)
+
+
+class RTTPRfc64(_Table):
+    """`rfc64`: the checksum is computed when it is `None`."""
+
+    name = "RTTP rfc64"
+    dialect = ("rfc64", "big")
+    fields_desc = _fields(*dialect)
+
+
+class RTTPPulse128(_Table):
+    """`pulse128`: `action_len` is computed when it is `None`."""
+
+    name = "RTTP pulse128"
+    dialect = ("pulse128", "big")
+    fields_desc = _fields(*dialect)
+
+
+bind_layers(UDP, RTTP, dport=PORT)
+bind_layers(UDP, RTTP, sport=PORT)
+bind_layers(UDP, RTTP, sport=PORT, dport=PORT)

@@ -1,0 +1,649 @@
+//! The load: one thread that sends by the plan and receives the answers, so that neither can starve the other.
+//!
+//! On a machine with few cores a sender and a receiver thread put each other off the core; a single thread that turns
+//! from one to the other does not, and it needs no queue and no lock (see docs/BENCHMARKS.md).
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rttp_proto::dialects::rttp1::{FLAG_ECHO, HEADER, Kind, MAX_DATAGRAM};
+use rttp_proto::pulse::{Header, Pulse, stamp};
+use rttp_proto::seq::SeqId;
+use rttp_proto::tally::Tally;
+
+use crate::clock::{Clock, Nanos, Wall};
+use crate::error::Error;
+use crate::flight::{Flight, Landing, Launch};
+use crate::host::{self, Asked, AwakeCores};
+use crate::link::{Arrival, FaultyLink, Link, UdpLink, UdpOptions, Wait};
+use crate::meter::{Heart, Idler};
+use crate::outcome::{CoreStalls, Counts, Outcome, Usage, histogram};
+use crate::plan::{Pace, Plan, Schedule};
+use crate::server::{Server, ServerOptions};
+
+/// Sends in a row before the sender looks for answers again, when it is behind its schedule.
+const BURST: u32 = 16;
+/// Above this time to the next pulse the sender may sleep; below, a sleep would wake too late.
+const SLEEP_FROM: Nanos = 1_000_000;
+/// It wakes this much earlier than due.
+const WAKE_EARLY: Nanos = 200_000;
+/// How long one look for a silent target lasts.
+const PROBE_WAIT: Nanos = 200_000_000;
+
+/// What others may see of a run while it lasts.
+#[derive(Default)]
+pub struct Progress {
+    /// Measured pulses sent.
+    pub sent: AtomicU64,
+    /// Measured pulses answered.
+    pub answered: AtomicU64,
+    /// Measured pulses lost.
+    pub lost: AtomicU64,
+    /// Time since the first measured due time, ns; 0 during the warm-up.
+    pub elapsed_ns: AtomicU64,
+}
+
+/// A run under way.
+pub struct Run {
+    stop: Arc<AtomicBool>,
+    progress: Arc<Progress>,
+    thread: JoinHandle<Result<Outcome, Error>>,
+}
+
+impl Run {
+    /// Starts a plan on a thread of its own. `stop` ends it early; what was measured by then is kept.
+    ///
+    /// # Errors
+    /// The thread cannot be started. Everything else comes out of [`Run::finish`].
+    pub fn start(plan: Plan, stop: Arc<AtomicBool>) -> Result<Run, Error> {
+        let progress = Arc::new(Progress::default());
+        let (told, seen) = (stop.clone(), progress.clone());
+        let thread = thread::Builder::new()
+            .name("rttp-sender".into())
+            .spawn(move || execute(&plan, &told, &seen))
+            .map_err(|source| Error::Socket { call: "clone", source })?;
+        Ok(Run { stop, progress, thread })
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Whether [`Run::finish`] would return at once.
+    #[must_use]
+    pub fn finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Ends it early.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// Why the run could not start or go on.
+    pub fn finish(self) -> Result<Outcome, Error> {
+        self.thread.join().map_err(|_| Error::Panicked("sender"))?
+    }
+}
+
+/// Runs a plan on the calling thread.
+///
+/// # Errors
+/// The target cannot be reached or does not answer, or the host refuses what the plan asks for.
+pub fn execute(plan: &Plan, stop: &AtomicBool, progress: &Progress) -> Result<Outcome, Error> {
+    let clock = Clock::new();
+    let mut asked = Vec::new();
+    let _awake = plan.awake.then(|| match AwakeCores::hold() {
+        Ok(held) => {
+            asked.push(Asked { what: "cpu-dma-latency", granted: true, detail: "0 µs".into() });
+            Some(held)
+        }
+        Err(e) => {
+            asked.push(Asked::of("cpu-dma-latency", "/dev/cpu_dma_latency", Err(e)));
+            None
+        }
+    });
+    if plan.lock_memory {
+        asked.push(Asked::of("mlock", "all memory", host::lock_memory()));
+    }
+    let watch = Watch::new(plan, &clock, &mut asked);
+    let udp = UdpOptions { receive_buffer: plan.receive_buffer, stamps: false, ..UdpOptions::default() };
+    let server = match plan.target {
+        Some(_) => None,
+        None => {
+            let options = ServerOptions {
+                address: (Ipv4Addr::LOCALHOST, 0).into(),
+                fingerprint: [0; 32],
+                echo: true,
+                spin: plan.spin,
+                seat: plan.server_seat.clone(),
+                udp: udp.clone(),
+            };
+            Some(Server::start(options, &clock, watch.responder.clone())?)
+        }
+    };
+    let target = plan.target.or(server.as_ref().map(Server::address)).unwrap_or((Ipv4Addr::LOCALHOST, 0).into());
+    asked.extend(plan.seat.take()?);
+    let patience = plan.timeout.clamp(Duration::from_millis(1), Duration::from_millis(100));
+    let link = UdpLink::connected(target, &UdpOptions { stamps: plan.stamps, patience, ..udp })?;
+    let (local, receive_buffer) = (link.local(), link.receive_buffer());
+    let done = if plan.faults.none() {
+        Generator::new(link, plan, &clock, &watch, target)?.run(stop, progress)
+    } else {
+        let link = FaultyLink::new(link, plan.faults, clock.clone());
+        Generator::new(link, plan, &clock, &watch, target)?.run(stop, progress)
+    };
+    let server = server.map(Server::stop).transpose()?;
+    let stalls = watch.finish(done.as_ref().map_or(0, |d| d.origin));
+    let done = done?;
+    Ok(Outcome {
+        target,
+        local,
+        started_unix_ns: done.started_unix_ns,
+        sending_ns: done.sending_ns,
+        lasted_ns: done.lasted_ns,
+        interrupted: done.interrupted,
+        counts: done.counts,
+        response: done.response,
+        service: done.service,
+        lateness: done.lateness,
+        wakeup: done.wakeup,
+        tally: done.tally,
+        server,
+        receive_buffer,
+        usage: done.usage,
+        asked,
+        stalls,
+    })
+}
+
+/// The hearts of the cores a plan uses and the threads that keep them beating.
+struct Watch {
+    sender: Option<Arc<Heart>>,
+    responder: Option<Arc<Heart>>,
+    idlers: Vec<Idler>,
+}
+
+impl Watch {
+    /// A sleeping sender whose answers come from another clock needs an idler, and that a core of its own to sit on.
+    fn new(plan: &Plan, clock: &Clock, asked: &mut Vec<Asked>) -> Watch {
+        let mut watch = Watch { sender: None, responder: None, idlers: Vec::new() };
+        if !plan.meter {
+            return watch;
+        }
+        let heart = Heart::new(plan.seat.core);
+        if plan.target.is_some() && !plan.spin && plan.pace == Pace::PingPong {
+            let core = plan.seat.core;
+            let needs_core = Asked { what: "stall-meter", granted: false, detail: "the sender is not pinned".into() };
+            match core.ok_or(needs_core).and_then(|core| Idler::start(heart.clone(), core, clock.clone())) {
+                Ok(idler) => {
+                    asked.extend(idler.asked.iter().cloned());
+                    watch.idlers.push(idler);
+                    watch.sender = Some(heart);
+                }
+                Err(refused) => asked.push(refused),
+            }
+            return watch;
+        }
+        if plan.target.is_none() {
+            let core = plan.server_seat.core;
+            let shared = core.is_some() && core == plan.seat.core;
+            watch.responder = Some(if shared { heart.clone() } else { Heart::new(core) });
+        }
+        watch.sender = Some(heart);
+        watch
+    }
+
+    fn restart(&self) {
+        self.sender.iter().chain(&self.responder).for_each(|heart| heart.restart());
+    }
+
+    fn finish(self, origin: Nanos) -> Vec<CoreStalls> {
+        self.idlers.into_iter().for_each(Idler::stop);
+        let shared = match (&self.sender, &self.responder) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        };
+        let report = |heart: &Heart, role| {
+            let (count, total_ns) = heart.totals();
+            let stalls = CoreStalls::relative(&heart.stalls(), origin);
+            CoreStalls { core: heart.core, role, count, total_ns, stalls }
+        };
+        let sender = self.sender.as_deref().map(|h| report(h, if shared { "both" } else { "sender" }));
+        let responder = self.responder.as_deref().filter(|_| !shared).map(|h| report(h, "responder"));
+        sender.into_iter().chain(responder).collect()
+    }
+}
+
+/// What the loops leave behind.
+struct Done {
+    origin: Nanos,
+    started_unix_ns: u64,
+    sending_ns: Nanos,
+    lasted_ns: Nanos,
+    interrupted: bool,
+    counts: Counts,
+    response: hdrhistogram::Histogram<u64>,
+    service: hdrhistogram::Histogram<u64>,
+    lateness: hdrhistogram::Histogram<u64>,
+    wakeup: hdrhistogram::Histogram<u64>,
+    tally: Option<Tally>,
+    usage: Usage,
+}
+
+struct Generator<'a, L> {
+    link: L,
+    plan: &'a Plan,
+    clock: &'a Clock,
+    watch: &'a Watch,
+    target: SocketAddr,
+    wall: Wall,
+    out: Box<[u8]>,
+    buffer: Box<[u8]>,
+    flight: Flight,
+    timeout: Nanos,
+    /// Due time from which pulses are measured.
+    measured_from: Nanos,
+    counts: Counts,
+    response: hdrhistogram::Histogram<u64>,
+    service: hdrhistogram::Histogram<u64>,
+    lateness: hdrhistogram::Histogram<u64>,
+    wakeup: hdrhistogram::Histogram<u64>,
+}
+
+impl<'a, L: Link> Generator<'a, L> {
+    fn new(
+        link: L,
+        plan: &'a Plan,
+        clock: &'a Clock,
+        watch: &'a Watch,
+        target: SocketAddr,
+    ) -> Result<Generator<'a, L>, Error> {
+        let timeout = Nanos::try_from(plan.timeout.as_nanos()).unwrap_or(Nanos::MAX / 4).min(Nanos::MAX / 4);
+        let flying = match plan.pace {
+            Pace::PingPong => 1.0,
+            // A quarter more than the rate times the timeout: after a stall the sender makes up what is overdue.
+            Pace::OpenLoop(rate) => rate * (timeout as f64 / 1e9) * 1.25 + 1024.0,
+        };
+        let flight = Flight::with_room(flying as u64).ok_or_else(|| {
+            let most = Flight::MOST;
+            Error::HostLimit(format!(
+                "{flying:.0} pulses may be on their way at once (rate × timeout), at most {most} can be: lower one of them"
+            ))
+        })?;
+        let mut out = vec![0; plan.size.clamp(HEADER, MAX_DATAGRAM)].into_boxed_slice();
+        if let Some(header) = out.first_chunk_mut::<HEADER>() {
+            Header { priority: plan.priority, ..Header::new(Kind::Ping, SeqId(plan.first_seq), 0) }.emit(header);
+        }
+        Ok(Generator {
+            link,
+            plan,
+            clock,
+            watch,
+            target,
+            wall: Wall::new(clock),
+            out,
+            buffer: vec![0; 1 << 16].into_boxed_slice(),
+            flight,
+            timeout,
+            measured_from: 0,
+            counts: Counts::default(),
+            response: histogram(),
+            service: histogram(),
+            lateness: histogram(),
+            wakeup: histogram(),
+        })
+    }
+
+    fn run(mut self, stop: &AtomicBool, progress: &Progress) -> Result<Done, Error> {
+        self.probe(stop)?;
+        let before = Usage::of_thread();
+        self.watch.restart();
+        let start = self.clock.now() + 1_000_000;
+        let length = |d: Duration| Nanos::try_from(d.as_nanos()).unwrap_or(Nanos::MAX / 4).min(Nanos::MAX / 4);
+        self.measured_from = start + length(self.plan.warmup);
+        let end = self.measured_from + length(self.plan.duration);
+        let sent_until = match self.plan.pace {
+            Pace::PingPong => self.ping_pong(end, stop, progress)?,
+            Pace::OpenLoop(rate) => self.open_loop(&Schedule::new(start, rate), end, stop, progress)?,
+        };
+        self.drain(stop);
+        let usage = Usage::of_thread().since(before);
+        let lasted_until = self.clock.now();
+        let interrupted = stop.load(Ordering::Relaxed);
+        let tally = self.close();
+        self.counts.buffer_drops = self.link.buffer_drops();
+        self.publish(progress, lasted_until);
+        let (wall_now, mono_now) = (self.wall.unix(lasted_until), lasted_until);
+        Ok(Done {
+            origin: self.measured_from,
+            started_unix_ns: wall_now.wrapping_sub(mono_now.wrapping_sub(self.measured_from)),
+            sending_ns: sent_until.saturating_sub(self.measured_from),
+            lasted_ns: lasted_until.saturating_sub(self.measured_from),
+            interrupted,
+            counts: self.counts,
+            response: self.response,
+            service: self.service,
+            lateness: self.lateness,
+            wakeup: self.wakeup,
+            tally,
+            usage,
+        })
+    }
+
+    /// Finds out whether anybody answers, before a load is sent: PINGs, one at a time, until one comes back.
+    fn probe(&mut self, stop: &AtomicBool) -> Result<(), Error> {
+        let begun = self.clock.now();
+        let patience = self.timeout.max(1_000_000_000);
+        let mut garbage = None;
+        let mut sent = 0;
+        while self.clock.now() < begun + patience && !stop.load(Ordering::Relaxed) {
+            let seq = SeqId(self.plan.first_seq.wrapping_sub(1 + sent));
+            let now = self.clock.now();
+            self.stamp(seq, now);
+            self.link.send(&self.out).map_err(|e| Error::of_send(e, self.target, self.out.len()))?;
+            sent += 1;
+            self.counts.sent_in_all += 1;
+            let until = now + PROBE_WAIT.min(patience);
+            while self.clock.now() < until && !stop.load(Ordering::Relaxed) {
+                let wait = if self.plan.spin { Wait::Poll } else { Wait::Block };
+                let arrival =
+                    self.link.recv(&mut self.buffer, wait).map_err(|e| Error::of_send(e, self.target, self.out.len()))?;
+                let Some(arrival) = arrival else { continue };
+                let datagram = self.buffer.get(..arrival.length).unwrap_or(&self.buffer);
+                match Pulse::parse(datagram) {
+                    Ok(pulse) if pulse.kind() == Kind::Pong && pulse.seq_id().since(seq) >= 0 => return Ok(()),
+                    Ok(pulse) => {
+                        garbage = Some((datagram.len(), format!("a pulse of kind {:?}", pulse.kind())));
+                    }
+                    Err(reject) => garbage = Some((datagram.len(), reject.to_string())),
+                }
+            }
+        }
+        if stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let waited_ms = (self.clock.now() - begun) / 1_000_000;
+        Err(match garbage {
+            Some((length, reason)) => Error::NotRttp { target: self.target, length, reason },
+            None => Error::NoAnswer { target: self.target, sent, waited_ms },
+        })
+    }
+
+    /// One pulse at a time. Returns when sending ended.
+    fn ping_pong(&mut self, end: Nanos, stop: &AtomicBool, progress: &Progress) -> Result<Nanos, Error> {
+        let wait = if self.plan.spin { Wait::Poll } else { Wait::Block };
+        let count = self.plan.count.unwrap_or(u64::MAX);
+        loop {
+            let now = self.now();
+            if now >= end || self.counts.sent >= count || stop.load(Ordering::Relaxed) {
+                self.publish(progress, now);
+                return Ok(now);
+            }
+            self.send(now, now)?;
+            while !self.flight.empty() {
+                let now = match self.receive(wait)? {
+                    Some(now) => now,
+                    None => self.now(),
+                };
+                self.give_up(now);
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                if self.counts.sent & 0x3ff == 0 {
+                    self.publish(progress, now);
+                }
+            }
+        }
+    }
+
+    /// By the clock. Returns when sending ended.
+    fn open_loop(
+        &mut self,
+        schedule: &Schedule,
+        end: Nanos,
+        stop: &AtomicBool,
+        progress: &Progress,
+    ) -> Result<Nanos, Error> {
+        let count = self.plan.count.unwrap_or(u64::MAX);
+        let mut due = schedule.due(0);
+        let mut next_publication = 0;
+        loop {
+            let mut now = self.now();
+            for _ in 0..BURST {
+                if due > now || due >= end || self.counts.sent >= count {
+                    break;
+                }
+                self.send(due, now)?;
+                due = schedule.due(self.flight.next());
+                now = self.now();
+            }
+            if due >= end || self.counts.sent >= count || stop.load(Ordering::Relaxed) {
+                self.publish(progress, now);
+                // The interval after the last pulse belongs to it: a run of one second at 10 per second lasts 1 s.
+                return Ok(if stop.load(Ordering::Relaxed) { now } else { now.max(due.min(end)) });
+            }
+            for _ in 0..BURST {
+                let Some(received) = self.receive(Wait::Poll)? else { break };
+                now = received;
+            }
+            self.give_up(now);
+            if now >= next_publication {
+                self.publish(progress, now);
+                next_publication = now + SLEEP_FROM;
+            }
+            if !self.plan.spin && due > now + SLEEP_FROM {
+                self.sleep_until(due - WAKE_EARLY, stop)?;
+            }
+        }
+    }
+
+    /// Sleeps in the kernel until shortly before an instant; answers that come meanwhile are taken as they come.
+    fn sleep_until(&mut self, instant: Nanos, stop: &AtomicBool) -> Result<(), Error> {
+        loop {
+            let now = self.clock.now();
+            if now >= instant || stop.load(Ordering::Relaxed) {
+                self.woke(now, instant);
+                return Ok(());
+            }
+            let longest = Duration::from_nanos((instant - now).min(PROBE_WAIT));
+            self.link.wait(longest).map_err(|source| Error::Socket { call: "ppoll", source })?;
+            // What comes in here counts as taken after a sleep, though the call itself does not wait.
+            while let Some(arrival) = self.take(Wait::Poll)? {
+                let now = self.clock.now();
+                self.account(arrival, now, Wait::Block);
+            }
+            self.give_up(self.clock.now());
+        }
+    }
+
+    /// Answers still on their way get their time.
+    fn drain(&mut self, stop: &AtomicBool) {
+        let stopped = stop.load(Ordering::Relaxed);
+        // A second Ctrl-C is not needed: an interrupted run waits for its answers only briefly.
+        let until = if stopped { self.clock.now() + self.timeout.min(50_000_000) } else { Nanos::MAX };
+        while !self.flight.empty() {
+            let now = match self.receive(Wait::Poll) {
+                Ok(Some(now)) => now,
+                _ => self.now(),
+            };
+            if now >= until || (!stopped && stop.load(Ordering::Relaxed)) {
+                // Neither answered nor timed out: sent, but no sample.
+                return;
+            }
+            self.give_up(now);
+        }
+        // Answers to pulses given up long ago may still come; what is there now is counted.
+        for _ in 0..Flight::MOST {
+            let Ok(Some(_)) = self.receive(Wait::Poll) else { break };
+        }
+    }
+
+    /// Asks the target what it counted.
+    fn close(&mut self) -> Option<Tally> {
+        let mut question = vec![0; HEADER + Tally::LENGTH];
+        let seq = SeqId(self.plan.first_seq).plus(self.flight.next() as u32);
+        let header = Header { flags: FLAG_ECHO, ..Header::new(Kind::Close, seq, self.wall.unix(self.clock.now())) };
+        header.emit(question.first_chunk_mut::<HEADER>()?);
+        for _ in 0..5 {
+            // An ICMP error of an earlier pulse may come out of this send; the next try is free of it.
+            if self.link.send(&question).is_err() {
+                continue;
+            }
+            let until = self.clock.now() + PROBE_WAIT;
+            while self.clock.now() < until {
+                let Ok(Some(Arrival { length, .. })) = self.link.recv(&mut self.buffer, Wait::Poll) else { continue };
+                match self.buffer.get(..length).map(Pulse::parse) {
+                    Some(Ok(pulse)) if pulse.kind() == Kind::Close => return Tally::parse(pulse.payload()),
+                    _ => {}
+                }
+            }
+        }
+        None
+    }
+
+    /// Reads the clock and shows that this core is alive.
+    #[inline]
+    fn now(&self) -> Nanos {
+        let now = self.clock.now();
+        if let Some(heart) = &self.watch.sender {
+            heart.beat(now);
+        }
+        now
+    }
+
+    #[inline]
+    fn stamp(&mut self, seq: SeqId, now: Nanos) {
+        let unix = self.wall.unix(now);
+        if let Some(header) = self.out.first_chunk_mut::<HEADER>() {
+            stamp(header, seq, unix);
+        }
+    }
+
+    #[inline]
+    fn send(&mut self, due: Nanos, now: Nanos) -> Result<(), Error> {
+        if self.flight.full() {
+            self.give_up(0);
+        }
+        let number = self.flight.next();
+        self.stamp(SeqId(self.plan.first_seq).plus(number as u32), now);
+        self.flight.launch(Launch { due, sent: now });
+        let measured = due >= self.measured_from;
+        let left = match self.link.send(&self.out) {
+            Ok(left) => left,
+            Err(e) => match Error::of_send(e, self.target, self.out.len()) {
+                // An earlier datagram came back as ICMP: the target is gone or not there yet. Go on, it counts as lost.
+                Error::Refused(_) => {
+                    self.counts.icmp_errors += 1;
+                    false
+                }
+                error => return Err(error),
+            },
+        };
+        self.counts.sent_in_all += u64::from(left);
+        if measured {
+            self.counts.sent += 1;
+            self.counts.send_refused += u64::from(!left);
+            self.lateness.saturating_record(now - due);
+        }
+        Ok(())
+    }
+
+    /// Takes one datagram, if there is one, and gives the time at which it was in our hands.
+    #[inline]
+    fn receive(&mut self, wait: Wait) -> Result<Option<Nanos>, Error> {
+        let Some(arrival) = self.take(wait)? else { return Ok(None) };
+        let now = match wait {
+            Wait::Poll => self.now(),
+            Wait::Block => self.clock.now(),
+        };
+        self.account(arrival, now, wait);
+        Ok(Some(now))
+    }
+
+    #[inline]
+    fn take(&mut self, wait: Wait) -> Result<Option<Arrival>, Error> {
+        match self.link.recv(&mut self.buffer, wait) {
+            Err(e) if e.raw_os_error() == Some(libc::ECONNREFUSED) => {
+                self.counts.icmp_errors += 1;
+                Ok(None)
+            }
+            taken => taken.map_err(|source| Error::Socket { call: "recv", source }),
+        }
+    }
+
+    /// Shows that this core is alive after a sleep, and since when there was work for it (0: unknown).
+    #[inline]
+    fn woke(&self, now: Nanos, work_since: Nanos) {
+        if let Some(heart) = &self.watch.sender {
+            heart.woke(now, work_since);
+        }
+    }
+
+    #[inline]
+    fn account(&mut self, arrival: Arrival, now: Nanos, wait: Wait) {
+        let datagram = self.buffer.get(..arrival.length).unwrap_or(&self.buffer);
+        let pulse = match Pulse::parse(datagram) {
+            Ok(pulse) => pulse,
+            Err(reject) => {
+                self.counts.rejects[usize::from(reject.slug.code())] += 1;
+                return;
+            }
+        };
+        if wait == Wait::Block {
+            // The embedded responder stamps its answers by this host's clock.
+            let here = self.plan.target.is_none();
+            let age = self.wall.unix(now).saturating_sub(pulse.timestamp_ns());
+            if let Some(heart) = &self.watch.sender {
+                heart.woke(now, if here { now.saturating_sub(age) } else { 0 });
+            }
+        }
+        let next = self.flight.next();
+        let newest = SeqId(self.plan.first_seq).plus(next as u32);
+        let number = next.checked_add_signed(i64::from(pulse.seq_id().since(newest)));
+        let expected = pulse.kind() == Kind::Pong && datagram.len() == self.out.len();
+        match number.filter(|_| expected).map_or(Landing::Unknown, |n| self.flight.land(n)) {
+            Landing::First { launch, overtaken } => {
+                self.counts.reordered += u64::from(overtaken);
+                if launch.due >= self.measured_from {
+                    self.counts.answered += 1;
+                    self.response.saturating_record(now.saturating_sub(launch.due));
+                    self.service.saturating_record(now.saturating_sub(launch.sent));
+                    if let Some(kernel_ns) = arrival.kernel_ns {
+                        self.wakeup.saturating_record(self.wall.unix(now).saturating_sub(kernel_ns));
+                    }
+                }
+            }
+            Landing::Duplicate => self.counts.duplicates += 1,
+            Landing::Late => self.counts.late += 1,
+            Landing::Unknown => self.counts.unexpected += 1,
+        }
+    }
+
+    /// Pulses whose time is over become samples at their timeout.
+    #[inline]
+    fn give_up(&mut self, now: Nanos) {
+        while let Some(launch) = self.flight.give_up(now.saturating_sub(self.timeout)) {
+            if launch.due >= self.measured_from {
+                self.counts.lost += 1;
+                self.response.saturating_record(launch.sent - launch.due + self.timeout);
+                self.service.saturating_record(self.timeout);
+            }
+        }
+    }
+
+    fn publish(&self, progress: &Progress, now: Nanos) {
+        progress.sent.store(self.counts.sent, Ordering::Relaxed);
+        progress.answered.store(self.counts.answered, Ordering::Relaxed);
+        progress.lost.store(self.counts.lost, Ordering::Relaxed);
+        progress.elapsed_ns.store(now.saturating_sub(self.measured_from), Ordering::Relaxed);
+    }
+}

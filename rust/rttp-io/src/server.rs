@@ -1,0 +1,174 @@
+//! The responder's thread: receive, judge, answer on the same core, without allocating.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+use rttp_proto::pulse::Pulse;
+use rttp_proto::responder::{Responder, Verdict};
+use rttp_proto::tally::Tally;
+
+use crate::clock::{Clock, Wall};
+use crate::error::Error;
+use crate::host::{Asked, Seat};
+use crate::link::{Link, UdpLink, UdpOptions, Wait};
+use crate::meter::Heart;
+use crate::outcome::{ServerOutcome, Usage};
+
+/// How to run a responder.
+#[derive(Clone)]
+pub struct ServerOptions {
+    /// Where to listen; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Identity in its answers; zeros are none.
+    pub fingerprint: [u8; 32],
+    /// Answer pulses that ask for it; else only count.
+    pub echo: bool,
+    /// Look at the socket all the time rather than sleep in the kernel.
+    pub spin: bool,
+    /// Core and priority of its thread.
+    pub seat: Seat,
+    /// The socket.
+    pub udp: UdpOptions,
+}
+
+/// Counts that others may read while it runs.
+#[derive(Default)]
+pub struct Live {
+    /// Datagrams that arrived.
+    pub received: AtomicU64,
+    /// Pulses answered.
+    pub answered: AtomicU64,
+    /// Datagrams refused.
+    pub rejected: AtomicU64,
+}
+
+/// A running responder.
+pub struct Server {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    live: Arc<Live>,
+    thread: JoinHandle<ServerOutcome>,
+}
+
+impl Server {
+    /// Listens and starts the thread.
+    ///
+    /// `heart` beats when pulses arrive and all the time when it spins. A responder that sleeps takes the pulses'
+    /// timestamps for the start of its work, so give it one only for senders on this host's clock.
+    ///
+    /// # Errors
+    /// The address cannot be had, or the seat is refused.
+    pub fn start(options: ServerOptions, clock: &Clock, heart: Option<Arc<Heart>>) -> Result<Server, Error> {
+        let link = UdpLink::bound(options.address, &options.udp)?;
+        let address = link.local();
+        let stop = Arc::new(AtomicBool::new(false));
+        let live = Arc::new(Live::default());
+        let (tell, told) = mpsc::channel();
+        let thread = {
+            let (stop, live, clock) = (stop.clone(), live.clone(), clock.clone());
+            let run = move || {
+                let seat = options.seat.take();
+                let asked = seat.as_ref().map_or_else(|_| Vec::new(), Clone::clone);
+                let seated = seat.is_ok();
+                let _ = tell.send(seat.map(|_| ()));
+                if !seated {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                serve(link, &options, &clock, heart.as_deref(), &stop, &live, asked)
+            };
+            let failed = |source| Error::Socket { call: "clone", source };
+            thread::Builder::new().name("rttp-server".into()).spawn(run).map_err(failed)?
+        };
+        match told.recv() {
+            Ok(Ok(())) => Ok(Server { address, stop, live, thread }),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(Error::Panicked("responder")),
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Counts so far.
+    #[must_use]
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// Ends it, within the socket's patience.
+    ///
+    /// # Errors
+    /// Its thread panicked.
+    pub fn stop(self) -> Result<ServerOutcome, Error> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().map_err(|_| Error::Panicked("responder"))
+    }
+}
+
+/// Until told to stop.
+fn serve(
+    mut link: UdpLink,
+    options: &ServerOptions,
+    clock: &Clock,
+    heart: Option<&Heart>,
+    stop: &AtomicBool,
+    live: &Live,
+    asked: Vec<Asked>,
+) -> ServerOutcome {
+    let before = Usage::of_thread();
+    let mut responder = Responder::new(options.fingerprint, options.echo);
+    let mut wall = Wall::new(clock);
+    let mut buffer = vec![0; 1 << 16].into_boxed_slice();
+    let mut answers_dropped = 0;
+    let wait = if options.spin { Wait::Poll } else { Wait::Block };
+    while !stop.load(Ordering::Relaxed) {
+        // An error here is one that an earlier answer met (ICMP): it concerns that sender, not this node.
+        let arrival = link.recv(&mut buffer, wait).ok().flatten();
+        if arrival.is_none() && !options.spin {
+            publish(live, responder.total());
+            continue;
+        }
+        let now = clock.now();
+        let unix = wall.unix(now);
+        if let Some(heart) = heart {
+            match &arrival {
+                Some(arrival) if !options.spin => {
+                    let sent = buffer.get(..arrival.length).and_then(|d| Pulse::parse(d).ok()).map(|p| p.timestamp_ns());
+                    heart.woke(now, sent.map_or(0, |sent| now.saturating_sub(unix.saturating_sub(sent))));
+                }
+                _ => heart.beat(now),
+            }
+        }
+        let Some(arrival) = arrival else { continue };
+        let from = link.from();
+        // The kernel's own count of drops costs a system call: for those who ask, and now and then for onlookers.
+        let asked_for = buffer.get(..arrival.length).is_some_and(Responder::asks_for_tally);
+        if asked_for || responder.total().received & 0xfff == 0 {
+            responder.set_buffer_drops(link.buffer_drops());
+            publish(live, responder.total());
+        }
+        if let Verdict::Answer(length) = responder.handle(from, &mut buffer, arrival.length, unix) {
+            let answered = buffer.get(..length).is_some_and(|answer| link.answer(answer).unwrap_or(false));
+            answers_dropped += u64::from(!answered);
+        }
+    }
+    responder.set_buffer_drops(link.buffer_drops());
+    ServerOutcome {
+        total: *responder.total(),
+        answers_dropped,
+        receive_buffer: link.receive_buffer(),
+        usage: Usage::of_thread().since(before),
+        asked,
+    }
+}
+
+fn publish(live: &Live, total: &Tally) {
+    live.received.store(total.received, Ordering::Relaxed);
+    live.answered.store(total.answered, Ordering::Relaxed);
+    live.rejected.store(total.rejected(), Ordering::Relaxed);
+}
