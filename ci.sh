@@ -92,9 +92,9 @@ gate_imports() {
 gate_rust() {
   need_cargo
   if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --locked --workspace --exclude rttp-py
+    cargo nextest run --locked --workspace --exclude rttp-py --no-fail-fast
   else
-    cargo test --locked --workspace --exclude rttp-py --lib --bins --tests
+    cargo test --locked --workspace --exclude rttp-py --no-fail-fast --lib --bins --tests
   fi
   cargo test --locked --workspace --exclude rttp-py --doc
 }

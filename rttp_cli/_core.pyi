@@ -4,8 +4,10 @@ Every function over a batch releases the GIL. Batches cross this border, never s
 Requirement numbers (`RTTP-3.2`) refer to docs/PROTOCOL.md.
 """
 
-from collections.abc import Buffer, Mapping
+from collections.abc import Mapping
 from typing import Literal, TypedDict, final
+
+from typing_extensions import Buffer
 
 ByteOrder = Literal["big", "little"]
 
@@ -138,8 +140,9 @@ class Columns:
     ) -> Columns:
         """Parses a batch without the GIL.
 
-        The datagrams lie `stride` bytes apart (default: the header's length; a shorter rest is one more, truncated row),
-        or at `starts` (unsigned 64-bit) with `lengths` (unsigned 32-bit); what lies outside `data` counts as truncated.
+        The datagrams lie `stride` bytes apart (default: the header's length; a shorter rest is one more, truncated
+        row), or at `starts` (unsigned 64-bit) with `lengths` (unsigned 32-bit); what lies outside `data` counts as
+        truncated.
         Raises `ValueError` for a stride of 0 or unequal lists, `KeyError` for an unknown dialect.
         """
     @property
@@ -341,7 +344,7 @@ class Server:
         lock_memory: bool,
         receive_buffer: int,
     ) -> None:
-        """Listens on IP:PORT, port 0 for a free one; without `echo` it only counts. Raises `CoreError` when it cannot."""
+        """Listens on IP:PORT, port 0 for a free one; without `echo` it only counts. Raises `CoreError`."""
     @property
     def address(self) -> str | None:
         """Where it listens, `None` after `finish`."""

@@ -41,9 +41,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "bad-document": Entry(Fault.INPUT, "a JSON or YAML document cannot be used", "check it at the line given"),
     "bad-pulse": Entry(Fault.INPUT, "the bytes break a rule of the dialect", "see docs/PROTOCOL.md for the rule"),
-    "bad-uri": Entry(
-        Fault.INPUT, "the text is not an rttp:// address", "write rttp://intent.pillar.root or …/action"
-    ),
+    "bad-uri": Entry(Fault.INPUT, "the text is not an rttp:// address", "write rttp://intent.pillar.root or …/action"),
     "unreadable": Entry(Fault.INPUT, "a file cannot be read", "check the path and its permissions"),
     "unwritable": Entry(Fault.HOST, "a file cannot be written", "check the folder, its permissions and its space"),
     # the other end
@@ -60,13 +58,15 @@ CATALOGUE: dict[str, Entry] = {
         Fault.HOST, "another process has the port", "stop it, or choose another with --listen HOST:PORT"
     ),
     "forbidden": Entry(
-        Fault.HOST, "the kernel refuses for want of a privilege", "run with the capability named, or leave the option out"
+        Fault.HOST,
+        "the kernel refuses for want of a privilege",
+        "run with the capability named, or leave the option out",
     ),
     "no-such-address": Entry(Fault.HOST, "the address to listen on is not one of this host's", "see `ip address`"),
-    "too-large": Entry(
-        Fault.HOST, "the datagram is larger than the path takes (EMSGSIZE)", "choose a smaller --size"
+    "too-large": Entry(Fault.HOST, "the datagram is larger than the path takes (EMSGSIZE)", "choose a smaller --size"),
+    "host-limit": Entry(
+        Fault.HOST, "this host refuses the resources that the run needs", "lower what the message names"
     ),
-    "host-limit": Entry(Fault.HOST, "this host refuses the resources that the run needs", "lower what the message names"),
     "socket": Entry(Fault.HOST, "a socket call failed", "the message has the call and the system's reason"),
     # ours
     "bug": Entry(Fault.BUG, "this program broke one of its own promises", "please report it with the traceback"),

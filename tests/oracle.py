@@ -1,6 +1,8 @@
-"""A second codec, written from docs/PROTOCOL.md with `struct` and nothing of this project, to hold the first one to.
+"""A second codec with `struct` and nothing of this project, to hold the first one to; it says what the docs say.
 
-Slow and plain on purpose: offsets and rules are spelled out here, not looked up. Keep it that way.
+Slow and plain on purpose: offsets and rules are spelled out, not looked up. Keep it that way. It shares no code with
+the core, but its author had read the core: the order of the rules (RTTP-3.2), the bounds of a guess (RTTP-1.6) and the
+largest datagram were taken from there, so a misreading of those points may be in both.
 """
 
 import struct

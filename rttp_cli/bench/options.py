@@ -5,6 +5,7 @@ from typing import Literal
 
 from rttp_cli import _core
 from rttp_cli.errors import RttpError
+from rttp_cli.host import check_fifo, parse_cores
 
 HEADER = 64
 MAX_PULSE = 65_507
@@ -58,38 +59,38 @@ class BenchOptions:
     faults: Faults = field(default_factory=Faults)
 
     def __post_init__(self) -> None:
-        def refuse(option: str, found: object, expected: str) -> None:
-            raise RttpError("bad-option", f"`--{option}` is {found}, expected {expected}")
+        self._check_pace()
+        self._check_ranges()
+        self._check_fifo()
 
-        if self.rate is not None and not 0 < self.rate <= MAX_RATE:
-            refuse("rate", f"{self.rate:g}", f"above 0 and at most {MAX_RATE:g} pulses a second")
+    def _check_pace(self) -> None:
         if self.mode == "open-loop" and self.rate is None:
             raise RttpError("bad-option", "`--mode open-loop` needs a `--rate`")
         if self.mode == "ping-pong" and self.rate is not None:
-            raise RttpError("bad-option", "`--rate` belongs to `--mode open-loop`; ping-pong goes as fast as it is answered")
-        if not HEADER <= self.size <= MAX_PULSE:
-            refuse("size", self.size, f"{HEADER} (the header alone) to {MAX_PULSE:,} bytes (the most UDP carries)")
-        if not 0 <= self.priority <= 255:
-            refuse("priority", self.priority, "0 to 255")
-        if self.duration_ns <= 0:
-            refuse("duration", f"{self.duration_ns} ns", "more than 0")
-        if self.count is not None and self.count <= 0:
-            refuse("count", self.count, "at least 1")
-        if self.timeout_ns < 10_000:
-            refuse("timeout", f"{self.timeout_ns} ns", "at least 10us")
-        if self.fifo is not None and not 0 <= self.fifo <= 99:
-            refuse("fifo", self.fifo, "1 to 99, or 0 for none")
-        if self.fifo and self.spin:
             raise RttpError(
-                "bad-option",
-                "`--fifo` and `--spin` do not go together: the kernel takes the core from a real-time thread that spins"
-                " for 50 ms in every second",
-                "leave out one of them",
+                "bad-option", "`--rate` belongs to `--mode open-loop`; ping-pong goes as fast as it is answered"
             )
+
+    def _check_ranges(self) -> None:
+        rate, seconds = self.rate, self.duration_ns / 1e9
+        checks = [
+            ("duration", f"{seconds:g} s", seconds > 0, "more than 0"),
+            ("rate", rate, rate is None or 0 < rate <= MAX_RATE, f"above 0 and at most {MAX_RATE:g} a second"),
+            ("rate", rate, rate is None or rate * seconds >= 2, f"at least two pulses in {seconds:g} s (`--duration`)"),
+            ("size", self.size, HEADER <= self.size <= MAX_PULSE, f"{HEADER} (a bare header) to {MAX_PULSE:,} bytes"),
+            ("priority", self.priority, 0 <= self.priority <= 255, "0 to 255"),
+            ("count", self.count, self.count is None or self.count > 0, "at least 1"),
+            ("timeout", f"{self.timeout_ns} ns", self.timeout_ns >= 10_000, "at least 10us"),
+            ("receive-buffer", self.receive_buffer, 4096 <= self.receive_buffer <= 1 << 30, "4 KiB to 1 GiB"),
+        ]
+        for option, found, good, expected in checks:
+            if not good:
+                raise RttpError("bad-option", f"`--{option}` is {found}, expected {expected}")
+
+    def _check_fifo(self) -> None:
+        check_fifo(self.fifo, spin=self.spin)
         if self.fifo and self.target is not None:
             raise RttpError("bad-option", "`--fifo` is for the embedded responder", "give it to `rttp recv` there")
-        if not 4096 <= self.receive_buffer <= 1 << 30:
-            refuse("receive-buffer", self.receive_buffer, "4 KiB to 1 GiB")
 
     @property
     def open_loop(self) -> bool:
@@ -123,7 +124,9 @@ def choose_seats(options: BenchOptions, allowed: list[int] | None = None) -> Sea
     own_core = responder is not None and responder != sender
     blocking = options.embedded and not options.spin
     if options.spin and options.embedded and sender is not None and sender == responder:
-        raise RttpError("bad-option", f"`--spin` with both ends on core {sender}: each would wait for the other to yield")
+        raise RttpError(
+            "bad-option", f"`--spin` with both ends on core {sender}: each would wait for the other to yield"
+        )
     if options.fifo is not None:
         return Seats(sender, responder, options.fifo or None, True)
     automatic = blocking and own_core and options.open_loop
@@ -144,12 +147,5 @@ def _cores(options: BenchOptions, allowed: list[int]) -> tuple[int | None, int |
         if options.spin:
             raise RttpError("bad-option", "`--spin` needs two cores, this process may use one", "leave out --spin")
         return last, last
-    parts = options.pin.split(",")
-    if len(parts) > 2 or not all(p.strip().isascii() and p.strip().isdigit() for p in parts):
-        raise RttpError("bad-option", f"`--pin` is `{options.pin}`, expected auto, none, CORE or SENDER,RESPONDER")
-    cores = [int(p) for p in parts]
-    for core in cores:
-        if core not in allowed:
-            listed = ", ".join(map(str, allowed))
-            raise RttpError("bad-option", f"`--pin` names core {core}, this process may use {listed}")
+    cores = parse_cores(options.pin, most=2)
     return cores[0], (cores[-1] if options.embedded else None)

@@ -88,7 +88,7 @@ def main(argv: list[str] | None = None) -> Any:
         # The reader has what it wanted (`rttp … | head`); what is still buffered has nowhere to go at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_OK
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         traceback.print_exc()
         code = complain(RttpError("bug", f"{type(error).__name__}: {error}"))
     sys.exit(code if isinstance(code, int) else EXIT_OK)

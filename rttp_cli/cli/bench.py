@@ -26,39 +26,74 @@ class ModeName(str, Enum):
 def bench(
     target: Annotated[
         str | None,
-        typer.Option("--target", "-t", metavar="HOST[:PORT]", help="Who answers: `rttp recv --echo` there. [default: a responder in this process]"),
+        typer.Option(
+            "--target",
+            "-t",
+            metavar="HOST[:PORT]",
+            help="Who answers: `rttp recv --echo` there. [default: a responder in this process]",
+        ),
     ] = None,
     mode: Annotated[
-        ModeName | None, typer.Option(help="ping-pong: one pulse at a time. open-loop: by the clock. [default: open-loop with --rate]")
+        ModeName | None,
+        typer.Option(help="ping-pong: one pulse at a time. open-loop: by the clock. [default: open-loop with --rate]"),
     ] = None,
-    rate: Annotated[str | None, typer.Option("--rate", "-r", metavar="N[k|M]", help="Pulses a second, evenly spaced.")] = None,
-    size: Annotated[str, typer.Option("--size", "-s", metavar="BYTES", help="Whole pulse, header (64) and payload.")] = "138",
-    duration: Annotated[str, typer.Option("--duration", "-d", metavar="TIME", help="How long to measure, such as 5s.")] = "5s",
+    rate: Annotated[
+        str | None, typer.Option("--rate", "-r", metavar="N[k|M]", help="Pulses a second, evenly spaced.")
+    ] = None,
+    size: Annotated[
+        str, typer.Option("--size", "-s", metavar="BYTES", help="Whole pulse, header (64) and payload.")
+    ] = "138",
+    duration: Annotated[
+        str, typer.Option("--duration", "-d", metavar="TIME", help="How long to measure, such as 5s.")
+    ] = "5s",
     count: Annotated[int | None, typer.Option("--count", "-n", help="Measure at most so many pulses.")] = None,
     warmup: Annotated[str, typer.Option("--warmup", "-w", metavar="TIME", help="Sent before, not measured.")] = "500ms",
     priority: Annotated[int, typer.Option("--priority", "-p", help="0 to 255, higher goes first.")] = 128,
-    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="A pulse not answered by then is lost.")] = "1s",
-    limit: Annotated[str, typer.Option("--limit", metavar="TIME", help="The verdict is against this limit …")] = "300us",
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="TIME", help="A pulse not answered by then is lost.")
+    ] = "1s",
+    limit: Annotated[
+        str, typer.Option("--limit", metavar="TIME", help="The verdict is against this limit …")
+    ] = "300us",
     limit_at: Annotated[float, typer.Option("--limit-at", metavar="PERCENT", help="… at this percentile.")] = 99.99,
     spin: Annotated[bool, typer.Option("--spin", help="Look at the socket all the time rather than sleep.")] = False,
     pin: Annotated[
         str, typer.Option("--pin", metavar="CORES", help="auto, none, SENDER or SENDER,RESPONDER.")
     ] = "auto",
     fifo: Annotated[
-        int | None, typer.Option("--fifo", metavar="PRIORITY", help="SCHED_FIFO for the embedded responder; 0: none. [default: 50 if it blocks on its own core in an open loop]")
+        int | None,
+        typer.Option(
+            "--fifo",
+            metavar="PRIORITY",
+            help="SCHED_FIFO for the embedded responder; 0: none. [default: 50 in an open loop, if it blocks]",
+        ),
     ] = None,
-    awake: Annotated[bool, typer.Option("--awake/--no-awake", help="Keep idle cores awake (/dev/cpu_dma_latency).")] = True,
+    awake: Annotated[
+        bool, typer.Option("--awake/--no-awake", help="Keep idle cores awake (/dev/cpu_dma_latency).")
+    ] = True,
     mlock: Annotated[bool, typer.Option("--mlock", help="Lock all memory in RAM.")] = False,
-    stall_meter: Annotated[bool, typer.Option("--stall-meter/--no-stall-meter", help="Watch the cores used for stalls.")] = True,
-    stamps: Annotated[bool, typer.Option("--stamps", help="Kernel receive timestamps: shows the wake-up apart.")] = False,
-    receive_buffer: Annotated[str, typer.Option("--receive-buffer", metavar="BYTES", help="Receive buffers.")] = "16MiB",
+    stall_meter: Annotated[
+        bool, typer.Option("--stall-meter/--no-stall-meter", help="Watch the cores used for stalls.")
+    ] = True,
+    stamps: Annotated[
+        bool, typer.Option("--stamps", help="Kernel receive timestamps: shows the wake-up apart.")
+    ] = False,
+    receive_buffer: Annotated[
+        str, typer.Option("--receive-buffer", metavar="BYTES", help="Receive buffers.")
+    ] = "16MiB",
     seed: Annotated[int | None, typer.Option("--seed", help="First sequence number. [default: from the clock]")] = None,
     fault: Annotated[
         list[str] | None,
-        typer.Option("--fault", metavar="NAME=VALUE", help="loss, duplicate, corrupt, reorder (0 to 1, or 5%), delay (time), seed; of what we send."),
+        typer.Option(
+            "--fault",
+            metavar="NAME=VALUE",
+            help="loss, duplicate, corrupt, reorder (0 to 1, or 5%), delay (time), seed; of what we send.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The result document on stdout.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the result document there.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the result document there.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> int:
     """Send pulses on a schedule, measure every answer.
@@ -137,7 +172,10 @@ def _faults(texts: list[str]) -> Any:
     for text in (part for given in texts for part in given.split(",")):
         name, equals, value = text.partition("=")
         if not equals or name not in Faults.__dataclass_fields__:
-            raise RttpError("bad-option", f"`--fault` is `{text}`, expected NAME=VALUE with {', '.join(Faults.__dataclass_fields__)}")
+            raise RttpError(
+                "bad-option",
+                f"`--fault` is `{text}`, expected NAME=VALUE with {', '.join(Faults.__dataclass_fields__)}",
+            )
         try:
             if name == "delay":
                 values[name] = parse_duration_ns(value) / 1e9

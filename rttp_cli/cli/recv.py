@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from rttp_cli.cli._options import parsed
-from rttp_cli.errors import EXIT_INTERRUPTED, RttpError
+from rttp_cli.errors import EXIT_INTERRUPTED
+from rttp_cli.host import parse_cores
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -17,14 +19,26 @@ EVERY = 5.0
 
 @app.command()
 def recv(
-    echo: Annotated[bool, typer.Option("--echo", help="Answer PINGs, REQUESTs and pulses with the ECHO flag; else only count.")] = False,
+    echo: Annotated[
+        bool, typer.Option("--echo", help="Answer PINGs, REQUESTs and pulses with the ECHO flag; else only count.")
+    ] = False,
     listen: Annotated[
-        str, typer.Option("--listen", "-l", metavar="HOST[:PORT]", help="Where to listen; 0.0.0.0 or [::] for every address, port 0 for a free one.")
+        str,
+        typer.Option(
+            "--listen",
+            "-l",
+            metavar="HOST[:PORT]",
+            help="Where to listen; 0.0.0.0 or [::] for every address, port 0 for a free one.",
+        ),
     ] = "127.0.0.1:21076",
     spin: Annotated[bool, typer.Option("--spin", help="Look at the socket all the time rather than sleep.")] = False,
     pin: Annotated[str, typer.Option("--pin", metavar="CORE", help="Core to run on, or none.")] = "none",
-    fifo: Annotated[int | None, typer.Option("--fifo", metavar="PRIORITY", help="SCHED_FIFO priority, 1 to 99.")] = None,
-    awake: Annotated[bool, typer.Option("--awake/--no-awake", help="Keep idle cores awake (/dev/cpu_dma_latency).")] = True,
+    fifo: Annotated[
+        int | None, typer.Option("--fifo", metavar="PRIORITY", help="SCHED_FIFO priority, 1 to 99.")
+    ] = None,
+    awake: Annotated[
+        bool, typer.Option("--awake/--no-awake", help="Keep idle cores awake (/dev/cpu_dma_latency).")
+    ] = True,
     mlock: Annotated[bool, typer.Option("--mlock", help="Lock all memory in RAM.")] = False,
     receive_buffer: Annotated[str, typer.Option("--receive-buffer", metavar="BYTES", help="Receive buffer.")] = "16MiB",
     as_json: Annotated[bool, typer.Option("--json", help="The final summary as JSON on stdout.")] = False,
@@ -32,21 +46,17 @@ def recv(
 ) -> int:
     """Receive pulses; answer those that ask for it.
 
-    Runs until Ctrl-C (exit 130) or SIGTERM (exit 0), then prints what it counted. It works without sessions: whoever can
-    reach the port is answered, never with more bytes than were sent.
+    Runs until Ctrl-C (exit 130) or SIGTERM (exit 0), then prints what it counted. It works without sessions: whoever
+    can reach the port is answered, never with more bytes than were sent.
     """
     from rttp_cli.session.node import Node, NodeOptions
     from rttp_cli.units import parse_bytes
 
-    if fifo is not None and not 1 <= fifo <= 99:
-        raise RttpError("bad-option", f"`--fifo` is {fifo}, expected 1 to 99")
-    if pin != "none" and not (pin.isascii() and pin.isdigit()):
-        raise RttpError("bad-option", f"`--pin` is `{pin}`, expected a core or none")
     options = NodeOptions(
         listen=listen,
         echo=echo,
         spin=spin,
-        core=None if pin == "none" else int(pin),
+        core=None if pin == "none" else parse_cores(pin, most=1)[0],
         fifo=fifo,
         awake=awake,
         lock_memory=mlock,
@@ -75,7 +85,7 @@ def _watch(node: Any, quiet: bool) -> None:
         before = received
 
 
-def _text(summary: dict[str, Any]) -> str:
+def _text(summary: Mapping[str, Any]) -> str:
     from rttp_cli.units import format_bytes
 
     lines = [

@@ -100,29 +100,27 @@ class Verdict:
 
 
 def judge(d: Distribution, q: float, limit_ns: int) -> Verdict:
-    """Pass: the interval's upper end keeps the limit. Fail: its lower end breaks it, or loss does. Else inconclusive."""
+    """Pass when the interval's upper end keeps the limit, fail when its lower end or loss breaks it."""
     from rttp_cli.units import format_ns, format_share
 
     p = d.at(q)
-    limit = format_ns(limit_ns)
-
-    def verdict(state: Literal["pass", "fail", "inconclusive"], reason: str) -> Verdict:
-        return Verdict(state, q, limit_ns, reason)
-
+    shown, limit = f"{p.name} {format_ns(p.value_ns)}", format_ns(limit_ns)
+    state: Literal["pass", "fail", "inconclusive"] = "inconclusive"
     if p.state == "none":
-        return verdict("inconclusive", "no samples")
-    if p.state == "unbounded":
-        return verdict("fail", f"{p.name} is unbounded, {format_share(d.lost, d.samples)} lost")
-    if p.lower_ns > limit_ns:
-        return verdict("fail", f"{p.name} {format_ns(p.value_ns)} > {limit}")
-    if p.upper_ns is not None and p.upper_ns <= limit_ns:
-        return verdict("pass", f"{p.name} {format_ns(p.value_ns)} ≤ {limit}")
-    if p.upper_ns is None and p.state == "few":
-        return verdict("inconclusive", f"{p.name} needs {samples_for(q):,} samples, there are {d.samples:,}")
-    if p.upper_ns is None:
-        return verdict("inconclusive", f"{p.name} {format_ns(p.value_ns)}, loss leaves it open above")
-    between = f"{format_ns(p.lower_ns)} … {format_ns(p.upper_ns)}"
-    return verdict("inconclusive", f"{p.name} lies in {between}, the limit {limit} as well")
+        reason = "no samples"
+    elif p.state == "unbounded":
+        state, reason = "fail", f"{p.name} is unbounded, {format_share(d.lost, d.samples)} lost"
+    elif p.lower_ns > limit_ns:
+        state, reason = "fail", f"{shown} > {limit}"
+    elif p.state == "few":
+        reason = f"{p.name} needs {samples_for(q):,} samples, there are {d.samples:,}"
+    elif p.upper_ns is None:
+        reason = f"{shown}, loss leaves it open above"
+    elif p.upper_ns <= limit_ns:
+        state, reason = "pass", f"{shown} ≤ {limit}"
+    else:
+        reason = f"{p.name} lies in {format_ns(p.lower_ns)} … {format_ns(p.upper_ns)}, and so does the limit {limit}"
+    return Verdict(state, q, limit_ns, reason)
 
 
 def samples_for(q: float) -> int:

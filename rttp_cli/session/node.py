@@ -8,6 +8,7 @@ from typing import Self
 
 from rttp_cli import _core
 from rttp_cli.errors import RttpError
+from rttp_cli.host import check_fifo
 from rttp_cli.wire.address import resolve
 
 
@@ -27,17 +28,7 @@ class NodeOptions:
     """Bytes."""
 
     def __post_init__(self) -> None:
-        if self.fifo and self.spin:
-            raise RttpError(
-                "bad-option",
-                "`--fifo` and `--spin` do not go together: the kernel takes the core from a real-time thread that spins"
-                " for 50 ms in every second",
-                "leave out one of them",
-            )
-        allowed = _core.allowed_cores()
-        if self.core is not None and self.core not in allowed:
-            listed = ", ".join(map(str, allowed))
-            raise RttpError("bad-option", f"`--pin` names core {self.core}, this process may use {listed}")
+        check_fifo(self.fifo, spin=self.spin)
 
 
 class Node:
@@ -77,5 +68,7 @@ class Node:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.finish()

@@ -23,6 +23,8 @@ ADDRESSES = [
     "rttp://user@a.b.c:1/x?y#z",
     "rttp://a.b.c/%41",
     "rttp://é.b.c",
+    "rttp://-a.b.c",
+    "rttp://a.b-.c",
     "http://a.b.c",
     "rttp://" + "a" * 63 + ".b.c",
     "rttp://" + "a" * 64 + ".b.c",

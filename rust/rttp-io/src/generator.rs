@@ -307,7 +307,7 @@ impl<'a, L: Link> Generator<'a, L> {
         self.probe(stop)?;
         let before = Usage::of_thread();
         self.watch.restart();
-        let start = self.clock.now() + 1_000_000;
+        let start = self.clock.now();
         let length = |d: Duration| Nanos::try_from(d.as_nanos()).unwrap_or(Nanos::MAX / 4).min(Nanos::MAX / 4);
         self.measured_from = start + length(self.plan.warmup);
         let end = self.measured_from + length(self.plan.duration);
@@ -355,8 +355,10 @@ impl<'a, L: Link> Generator<'a, L> {
             let until = now + PROBE_WAIT.min(patience);
             while self.clock.now() < until && !stop.load(Ordering::Relaxed) {
                 let wait = if self.plan.spin { Wait::Poll } else { Wait::Block };
-                let arrival =
-                    self.link.recv(&mut self.buffer, wait).map_err(|e| Error::of_send(e, self.target, self.out.len()))?;
+                let arrival = self
+                    .link
+                    .recv(&mut self.buffer, wait)
+                    .map_err(|e| Error::of_send(e, self.target, self.out.len()))?;
                 let Some(arrival) = arrival else { continue };
                 let datagram = self.buffer.get(..arrival.length).unwrap_or(&self.buffer);
                 match Pulse::parse(datagram) {

@@ -33,10 +33,8 @@ impl Asked {
 /// The cores this process may use, ascending; at least one.
 #[must_use]
 pub fn allowed_cores() -> Vec<usize> {
-    let cores = sched_getaffinity(Pid::from_raw(0)).map_or_else(
-        |_| Vec::new(),
-        |set| (0..CpuSet::count()).filter(|i| set.is_set(*i).unwrap_or(false)).collect(),
-    );
+    let cores = sched_getaffinity(Pid::from_raw(0))
+        .map_or_else(|_| Vec::new(), |set| (0..CpuSet::count()).filter(|i| set.is_set(*i).unwrap_or(false)).collect());
     if cores.is_empty() { vec![0] } else { cores }
 }
 
@@ -130,8 +128,7 @@ impl Seat {
     pub fn take(&self) -> Result<Vec<Asked>, Error> {
         let mut asked = vec![Asked::of("timer-slack", "1 ns", sharpen_timers())];
         if let Some(core) = self.core {
-            pin(&[core])
-                .map_err(|source| Error::Forbidden { what: format!("running on core {core}"), source })?;
+            pin(&[core]).map_err(|source| Error::Forbidden { what: format!("running on core {core}"), source })?;
             asked.push(Asked { what: "affinity", granted: true, detail: format!("core {core}") });
         }
         if let Some(priority) = self.fifo {

@@ -76,7 +76,7 @@ impl Schedule {
     #[inline]
     #[must_use]
     pub fn due(&self, i: u64) -> Nanos {
-        let after = (u128::from(i) * self.interval) >> 32;
+        let after = u128::from(i).saturating_mul(self.interval) >> 32;
         self.start.saturating_add(u64::try_from(after).unwrap_or(u64::MAX))
     }
 }

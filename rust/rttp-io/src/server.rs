@@ -138,7 +138,8 @@ fn serve(
         if let Some(heart) = heart {
             match &arrival {
                 Some(arrival) if !options.spin => {
-                    let sent = buffer.get(..arrival.length).and_then(|d| Pulse::parse(d).ok()).map(|p| p.timestamp_ns());
+                    let sent =
+                        buffer.get(..arrival.length).and_then(|d| Pulse::parse(d).ok()).map(|p| p.timestamp_ns());
                     heart.woke(now, sent.map_or(0, |sent| now.saturating_sub(unix.saturating_sub(sent))));
                 }
                 _ => heart.beat(now),

@@ -200,7 +200,7 @@ impl Dialect {
     /// Reads and judges a datagram against every rule of the table (`RTTP-3`).
     ///
     /// # Errors
-    /// The first broken rule in offset order, length first, with its offset.
+    /// The first broken rule with its offset: length, then each row's own rule by offset, then `check`'s (`RTTP-3.2`).
     pub fn judge(&self, datagram: &[u8]) -> Result<Extent, Reject> {
         if datagram.len() < self.fixed {
             return Err(Reject::at(Slug::Truncated, datagram.len()));

@@ -26,8 +26,8 @@ impl<'a> Pulse<'a> {
         let extent = judge_fast(datagram)?;
         let truncated = || Reject::at(crate::reject::Slug::Truncated, datagram.len());
         let header = datagram.first_chunk::<HEADER>().ok_or_else(truncated)?;
-        let kind = Kind::from_wire(header[KIND_AT])
-            .ok_or_else(|| Reject::at(crate::reject::Slug::UnknownKind, KIND_AT))?;
+        let kind =
+            Kind::from_wire(header[KIND_AT]).ok_or_else(|| Reject::at(crate::reject::Slug::UnknownKind, KIND_AT))?;
         let body = datagram.get(extent.header..).ok_or_else(truncated)?;
         let (payload, tag) = body.split_at_checked(body.len().wrapping_sub(extent.tag)).ok_or_else(truncated)?;
         Ok(Pulse { header, kind, payload, tag })

@@ -91,8 +91,9 @@ impl Responder {
             // Only a session can open a sealed pulse and seal its answer.
             Ok((_, flags)) if flags & FLAG_SEALED != 0 => Ok(None),
             Ok((Kind::Close, FLAG_ECHO)) => {
-                peer.closed = true;
-                close(datagram, &Tally { buffer_drops, ..peer.tally }).map(|()| Some(Kind::Close))
+                let told = close(datagram, &Tally { buffer_drops, ..peer.tally });
+                peer.closed |= told.is_ok();
+                told.map(|()| Some(Kind::Close))
             }
             Ok(_) if !self.echo => Ok(None),
             Ok((Kind::Ping, _)) => Ok(Some(Kind::Pong)),
@@ -211,7 +212,9 @@ mod tests {
     #[test]
     fn an_answer_is_never_answered_again() {
         let mut node = Responder::new([0; 32], true);
-        for (kind, flags) in [(Kind::Ping, 0), (Kind::Data, FLAG_ECHO), (Kind::Request, FLAG_ECHO), (Kind::Ping, FLAG_ECHO)] {
+        for (kind, flags) in
+            [(Kind::Ping, 0), (Kind::Data, FLAG_ECHO), (Kind::Request, FLAG_ECHO), (Kind::Ping, FLAG_ECHO)]
+        {
             let mut buffer = pulse(kind, flags, 8);
             let length = buffer.len();
             assert_eq!(node.handle(from(1), &mut buffer, length, 1), Verdict::Answer(length));
@@ -261,6 +264,13 @@ mod tests {
         let length = buffer.len();
         let verdict = node.handle(from(1), &mut buffer, length, 1);
         assert_eq!(verdict, Verdict::Rejected(Reject::at(Slug::Amplification, length)));
+        let mut buffer = pulse(Kind::Ping, 0, 0);
+        node.handle(from(1), &mut buffer, HEADER, 1);
+        let mut buffer = pulse(Kind::Close, FLAG_ECHO, Tally::LENGTH);
+        let length = buffer.len();
+        node.handle(from(1), &mut buffer, length, 1);
+        let tally = Tally::parse(Pulse::parse(&buffer).unwrap().payload()).unwrap();
+        assert_eq!((tally.received, tally.rejected()), (1, 1), "what was refused did not start a new count");
     }
 
     #[test]

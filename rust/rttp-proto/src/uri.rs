@@ -59,7 +59,8 @@ impl<'a> Address<'a> {
             return bad(SCHEME.len() + i, "a character of `[a-z0-9-]` or a dot");
         }
         let mut labels = authority.split('.');
-        let (Some(intent), Some(pillar), Some(root), None) = (labels.next(), labels.next(), labels.next(), labels.next())
+        let (Some(intent), Some(pillar), Some(root), None) =
+            (labels.next(), labels.next(), labels.next(), labels.next())
         else {
             return bad(SCHEME.len(), "exactly three labels, `intent.pillar.root`");
         };
@@ -70,6 +71,11 @@ impl<'a> Address<'a> {
             }
             if label.len() > MAX_LABEL {
                 return bad(at + MAX_LABEL, "a label of at most 63 characters");
+            }
+            // As in DNS, and as the published conformance vectors have it.
+            if label.starts_with('-') || label.ends_with('-') {
+                let i = if label.starts_with('-') { 0 } else { label.len() - 1 };
+                return bad(at + i, "a label with no `-` at either end");
             }
             at += label.len() + 1;
         }

@@ -267,7 +267,7 @@ proptest! {
 
     #[test]
     fn a_good_address_is_accepted_and_its_shard_does_not_depend_on_the_action(
-        labels in prop::array::uniform3("[a-z0-9-]{1,63}"),
+        labels in prop::array::uniform3("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"),
         action in "[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?",
     ) {
         let plain = format!("rttp://{}", labels.join("."));
@@ -276,6 +276,19 @@ proptest! {
         prop_assert_eq!([a.intent, a.pillar, a.root], [&labels[0][..], &labels[1], &labels[2]]);
         prop_assert_eq!((a.action, b.action), (None, Some(&action[..])));
         prop_assert_eq!(a.route_shard(), b.route_shard());
+    }
+
+    #[test]
+    fn a_label_with_a_hyphen_at_an_end_is_refused_there(
+        mut labels in prop::array::uniform3("[a-z0-9]{1,8}"),
+        which in 0..3usize,
+        front: bool,
+    ) {
+        let before: usize = labels[..which].iter().map(|l| l.len() + 1).sum();
+        let at = "rttp://".len() + before + if front { 0 } else { labels[which].len() };
+        labels[which].insert(if front { 0 } else { labels[which].len() }, '-');
+        let text = format!("rttp://{}", labels.join("."));
+        prop_assert_eq!(Address::parse(&text).map_err(|e| e.offset), Err(at));
     }
 
     #[test]

@@ -97,9 +97,7 @@ pub(crate) fn parse(py: Python<'_>, data: &[u8], dialect: &str, byte_order: &str
 #[pyo3(signature = (data, strict = false))]
 pub(crate) fn detect<'py>(py: Python<'py>, data: &[u8], strict: bool) -> PyResult<Bound<'py, PyAny>> {
     match dialects::detect(data, strict) {
-        Ok((dialect, ground)) => {
-            Ok((dialect.name, order_name(dialect), ground.as_str()).into_pyobject(py)?.into_any())
-        }
+        Ok((dialect, ground)) => Ok((dialect.name, order_name(dialect), ground.as_str()).into_pyobject(py)?.into_any()),
         Err(reject) => Ok(Reject(reject).into_pyobject(py)?.into_any()),
     }
 }
@@ -127,7 +125,7 @@ pub(crate) fn emit<'py>(
         let value = match value.extract::<Given>() {
             Ok(Given::Uint(n)) => Value::Uint(n),
             Ok(Given::Bytes(b)) => Value::Bytes(b),
-            Ok(Given::Text(t)) => Value::Bytes(t.into_bytes()),
+            Ok(Given::Text(t)) => Value::Bytes(one_byte_each(&name, &t)?),
             Err(_) => {
                 let found = value.repr()?;
                 return Err(EmitError::new_err(format!("`{name}` is {found}, expected 0 … 2^128-1, bytes or text")));
@@ -137,6 +135,12 @@ pub(crate) fn emit<'py>(
     }
     let header = codec::emit(dialect, &pairs, now_ns).map_err(|e| EmitError::new_err(e.to_string()))?;
     Ok(PyBytes::new(py, &header))
+}
+
+/// The reverse of how [`to_python`] shows text.
+fn one_byte_each(name: &str, text: &str) -> PyResult<Vec<u8>> {
+    let wide = |_| EmitError::new_err(format!("`{name}` is {text:?}, expected characters of one byte"));
+    text.chars().map(|c| u8::try_from(u32::from(c))).collect::<Result<_, _>>().map_err(wide)
 }
 
 #[pyfunction]

@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub use fault::{FaultyLink, Faults};
+pub use fault::{Faults, FaultyLink};
 pub use udp::{UdpLink, UdpOptions};
 
 /// How a receive waits.

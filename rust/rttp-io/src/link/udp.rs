@@ -145,7 +145,6 @@ impl UdpLink {
         let length = check(unsafe { libc::recv(self.fd.as_raw_fd(), data, length, flags) })?;
         Ok(Arrival { length, kernel_ns: None })
     }
-
 }
 
 impl Link for UdpLink {
@@ -247,8 +246,7 @@ fn meminfo_drops(fd: &OwnedFd) -> Option<u32> {
     let mut length = length_of::<[u32; 9]>();
     let data = values.as_mut_ptr().cast();
     // SAFETY: `data` is writable for `length` bytes, `length` is writable; both outlive the call.
-    let done =
-        unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_MEMINFO, data, &raw mut length) };
+    let done = unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_MEMINFO, data, &raw mut length) };
     // The ninth word is SK_MEMINFO_DROPS; an old kernel writes fewer.
     (done == 0 && length == length_of::<[u32; 9]>()).then_some(values[8])
 }

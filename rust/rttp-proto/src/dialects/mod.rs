@@ -73,7 +73,8 @@ fn guess(datagram: &[u8]) -> Option<&'static Dialect> {
     let plausible = |d: &&'static Dialect| {
         let number = |name| d.field(name).and_then(|f| f.uint(d.order, datagram));
         d.judge(datagram).is_ok()
-            && number("timestamp_ns").is_some_and(|t| (1_000_000_000_000_000_000..4_000_000_000_000_000_000).contains(&t))
+            && number("timestamp_ns")
+                .is_some_and(|t| (1_000_000_000_000_000_000..4_000_000_000_000_000_000).contains(&t))
             && number("fragment_count").is_some_and(|k| number("fragment_index").is_some_and(|i| i < k))
     };
     [&STRUCT74, &STRUCT74_LITTLE].into_iter().find(plausible)

@@ -25,8 +25,22 @@ const TABLE: Dialect = Dialect {
         row("priority", 53, Uint(1), Rule::Any, Value(128), "0-255, higher goes first"),
         row("route_shard", 54, Bytes(16), Rule::Any, Value(0), "first 16 bytes of SHA-256 of the address's authority"),
         row("aid_origin", 70, Bytes(32), Rule::Any, Value(0), "identity of the origin"),
-        row("spec_rev", 102, Uint(1), Rule::AtMost(1, Slug::BadBlock), Value(0), "0 or 1; 0: the rest of the block is zero"),
-        row("flags", 103, Uint(1), Rule::Bits(FLAGS, Slug::UnknownFlag), Value(0), "bit 0: the pulse is anchored to an address"),
+        row(
+            "spec_rev",
+            102,
+            Uint(1),
+            Rule::AtMost(1, Slug::BadBlock),
+            Value(0),
+            "0 or 1; 0: the rest of the block is zero",
+        ),
+        row(
+            "flags",
+            103,
+            Uint(1),
+            Rule::Bits(FLAGS, Slug::UnknownFlag),
+            Value(0),
+            "bit 0: the pulse is anchored to an address",
+        ),
         row("action_len", 104, Uint(1), Rule::AtMost(16, Slug::BadBlock), Computed, "length of the action, at most 16"),
         row("action", 105, Text(16), Rule::Any, Value(0), "[a-z0-9-], no '-' at either end, zero padded"),
         row("reserved", 121, Bytes(7), Rule::Any, Value(0), "zero; anything else is refused"),
@@ -45,9 +59,8 @@ const RESERVED_AT: usize = TABLE.offset_of("reserved");
 /// The block from 0x66 on: an action that is its length says, nothing else, and nothing at all in revision 0.
 fn check(datagram: &[u8]) -> Result<Extent, Reject> {
     let bad = |offset| Err(Reject::at(Slug::BadBlock, offset));
-    let first_nonzero = |from: usize, to: usize| {
-        datagram.get(from..to).and_then(|b| b.iter().position(|x| *x != 0)).map(|i| from + i)
-    };
+    let first_nonzero =
+        |from: usize, to: usize| datagram.get(from..to).and_then(|b| b.iter().position(|x| *x != 0)).map(|i| from + i);
     if datagram.get(REVISION_AT) == Some(&0)
         && let Some(offset) = first_nonzero(FLAGS_AT, LENGTH)
     {
@@ -69,9 +82,7 @@ fn check(datagram: &[u8]) -> Result<Extent, Reject> {
 
 /// `action_len` follows from the action.
 fn seal_header(header: &mut [u8]) {
-    let length = header
-        .get(ACTION_AT..RESERVED_AT)
-        .map_or(0, |a| a.iter().rposition(|b| *b != 0).map_or(0, |i| i + 1));
+    let length = header.get(ACTION_AT..RESERVED_AT).map_or(0, |a| a.iter().rposition(|b| *b != 0).map_or(0, |i| i + 1));
     if let Some(field) = header.get_mut(ACTION_LENGTH_AT) {
         *field = u8::try_from(length).unwrap_or(0);
     }
