@@ -6,13 +6,11 @@ Nothing else prints or exits. A command's module is imported when it is asked fo
 import os
 import sys
 import traceback
-from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-import typer.core
-import typer.main
 
+from rttp_cli.cli._lazy import lazy_group
 from rttp_cli.errors import EXIT_INTERRUPTED, EXIT_OK, Fault, RttpError
 
 COMMANDS = {
@@ -24,24 +22,8 @@ COMMANDS = {
 """Every command with its one line; the module of the same name in this package has the Typer app."""
 
 
-class LazyGroup(typer.core.TyperGroup):
-    """A group that imports a command when it is run, not when the program starts."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Names in the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Imports the command's module."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = typer.main.get_command(import_module(f"rttp_cli.cli.{cmd_name}").app)
-        command.name = cmd_name
-        return command
-
-
 app = typer.Typer(
-    cls=LazyGroup,
+    cls=lazy_group(__name__, COMMANDS),
     name="rttp",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

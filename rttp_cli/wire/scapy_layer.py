@@ -38,6 +38,7 @@ from scapy.layers.inet import UDP
 from scapy.packet import Packet, Raw, bind_layers
 
 from rttp_cli import _core
+from rttp_cli.errors import RttpError
 
 if TYPE_CHECKING:
     from rttp_cli._core import ByteOrder, FieldRow, Layout
@@ -244,3 +245,26 @@ class RTTPPulse128(_Table):
 bind_layers(UDP, RTTP, dport=PORT)
 bind_layers(UDP, RTTP, sport=PORT)
 bind_layers(UDP, RTTP, sport=PORT, dport=PORT)
+
+
+def pcap_bytes(datagrams: list[bytes], src: str, dst: str) -> bytes:
+    """A pcap file (classic, µs) of datagrams in UDP, IP and Ethernet with good checksums; `src`, `dst` are IP:PORT."""
+    import io
+
+    from scapy.layers.inet import IP
+    from scapy.layers.inet6 import IPv6
+    from scapy.layers.l2 import Ether
+    from scapy.utils import PcapWriter
+
+    (source, sport), (target, dport) = (a.rsplit(":", 1) for a in (src, dst))
+    v6 = "[" in source
+    if v6 != ("[" in target):
+        raise RttpError("bad-target", f"`{src}` and `{dst}` are of different address families")
+    network = IPv6(src=source.strip("[]"), dst=target.strip("[]")) if v6 else IP(src=source, dst=target)
+    frame = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / network / UDP(sport=int(sport), dport=int(dport))
+    file = io.BytesIO()
+    writer = PcapWriter(file, linktype=1)
+    writer.write_header(None)
+    for datagram in datagrams:
+        writer.write(frame / Raw(datagram))
+    return file.getvalue()
