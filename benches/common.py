@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import math
 import os
 import platform
 import re
@@ -257,8 +258,14 @@ def ratios(rounds: list[dict[str, Run]], ours: str, peer: str, keys: Iterable[st
 
 
 def shown_ratio(ratio: dict[str, float]) -> str:
-    """`0.98 (0.91…1.04)`."""
-    return f"{ratio['median']:.2f} ({ratio['min']:.2f}…{ratio['max']:.2f})"
+    """`0.98 (0.91…1.04)`: median, least and greatest."""
+    median, least, greatest = (_two_digits(ratio[which]) for which in ("median", "min", "max"))
+    return f"{median} ({least}…{greatest})"
+
+
+def _two_digits(ratio: float) -> str:
+    """Never a ratio rounded to zero, no decimals where they say nothing."""
+    return f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.2f}" if ratio >= 0.0995 else f"{ratio:.2g}"
 
 
 def shown_us(value: float) -> str:
@@ -333,11 +340,24 @@ def parser(doc: str | None, *, pairs: int, seconds: float) -> argparse.ArgumentP
     return made
 
 
+def dump(result: Any) -> str:
+    """JSON; what is unbounded becomes null, for JSON has no infinity."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(inner) for inner in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(plain(result), indent=1, allow_nan=False)
+
+
 def main(made: argparse.ArgumentParser, measure: Measure, show: Show) -> None:
     """Measures and prints."""
     options = made.parse_args()
     result = {"machine": machine(), **measure(options)}
     if options.json:
-        print(json.dumps(result, indent=1))
+        print(dump(result))
     else:
         print("\n\n".join(table.text() for table in show(result)))

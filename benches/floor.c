@@ -130,8 +130,9 @@ static int ping_pong(size_t size, double seconds, int client_core, int server_co
             if (errno != EAGAIN && errno != EINTR)
                 die("recv");
         after = now_ns();
+        uint64_t took = after - before;
         if (before >= from)
-            samples[count++] = (uint32_t)(after - before);
+            samples[count++] = took > UINT32_MAX ? UINT32_MAX : (uint32_t)took;
     }
     if (send(fd, out, 0, 0) < 0 || pthread_join(thread, NULL))
         die("the end");

@@ -244,6 +244,7 @@ def detect(data: bytes, strict: bool) -> tuple[str, str, str] | Refusal:
             guess = judge(data, "struct74", order)
             if (
                 isinstance(guess, dict)
+                and len(data) <= 65_507
                 and 10**18 <= int(guess["timestamp_ns"]) < 4 * 10**18
                 and guess["fragment_index"] < guess["fragment_count"]  # type: ignore[operator]
             ):

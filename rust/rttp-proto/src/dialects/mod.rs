@@ -68,11 +68,12 @@ pub fn detect(datagram: &[u8], strict: bool) -> Result<(&'static Dialect, Ground
     }
 }
 
-/// A dumped struct: version 1, fragments that make sense and a clock between 2001 and 2096 in one byte order only.
+/// A dumped struct no longer than a datagram: version 1, fragments that make sense and a clock between 2001 and 2096 in one byte order only.
 fn guess(datagram: &[u8]) -> Option<&'static Dialect> {
     let plausible = |d: &&'static Dialect| {
         let number = |name| d.field(name).and_then(|f| f.uint(d.order, datagram));
         d.judge(datagram).is_ok()
+            && datagram.len() <= rttp1::MAX_DATAGRAM
             && number("timestamp_ns")
                 .is_some_and(|t| (1_000_000_000_000_000_000..4_000_000_000_000_000_000).contains(&t))
             && number("fragment_count").is_some_and(|k| number("fragment_index").is_some_and(|i| i < k))
