@@ -104,7 +104,9 @@ def output(command: Sequence[str], seconds: float) -> str:
     except subprocess.TimeoutExpired:
         raise refuse(f"`{' '.join(command)}` did not end") from None
     if done.returncode:
-        raise refuse(f"`{' '.join(command)}` ended with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
+        raise refuse(
+            f"`{' '.join(command)}` ended with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}"
+        )
     return done.stdout
 
 
@@ -289,7 +291,7 @@ class Table:
 
     title: str
     head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     note: str = ""
 
     def text(self) -> str:
@@ -297,7 +299,9 @@ class Table:
         lines = [self.head, *self.rows]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.head))]
         shown = [
-            "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+            "  ".join(
+                cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+            )
             for line in lines
         ]
         return "\n".join([self.title, *(line.rstrip() for line in shown), *([self.note] if self.note else [])])

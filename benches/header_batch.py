@@ -11,9 +11,10 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from common import Table, interleave, main, parser, ratios, refuse, shown_ratio
+from common import Contenders, Table, interleave, main, parser, ratios, refuse, shown_ratio
 
 LAYOUT = struct.Struct(">BBBBQII32s8sHH")
 SEQ_ID = 5
@@ -77,15 +78,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         data = batch(rows)
         agree(data[: 4096 * LAYOUT.size])
         each = options.seconds / options.pairs
-        rounds = interleave(
-            {
-                "rttp": lambda data=data, rows=rows: per_second(by_core, data, rows, each),  # type: ignore[misc]
-                "struct, zip": lambda data=data, rows=rows: per_second(by_zip, data, rows, each),  # type: ignore[misc]
-                "struct, loop": lambda data=data, rows=rows: per_second(by_loop, data, rows, each),  # type: ignore[misc]
-            },
-            options.pairs,
-            f"{rows:,} headers",
-        )
+        contenders: Contenders = {
+            name: partial(per_second, work, data, rows, each)
+            for name, work in (("rttp", by_core), ("struct, zip", by_zip), ("struct, loop", by_loop))
+        }
+        rounds = interleave(contenders, options.pairs, f"{rows:,} headers")
         cases.append(
             {
                 "rows": rows,

@@ -34,9 +34,17 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     )
     try:
         wait_for_port(port, node, "rttp recv")
+        options_of_the_load = [
+            "--rate",
+            str(RATE),
+            "-d",
+            f"{options.seconds:g}s",
+            "--pin",
+            str(cores.client),
+            "--quiet",
+        ]
         load = subprocess.Popen(
-            [rttp, "bench", "--quiet", "--json", "--target", where, "--rate", str(RATE), "-d", f"{options.seconds:g}s"]
-            + ["--pin", str(cores.client)],
+            [rttp, "bench", "--target", where, *options_of_the_load],
             stdout=subprocess.DEVNULL,
         )
         try:

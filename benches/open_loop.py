@@ -134,9 +134,9 @@ def tables(result: dict[str, Any]) -> list[Table]:
             ),
             rows,
             f"Medians over {len(result['cases'][0]['rounds'])} interleaved rounds of {result['seconds']:g} s; ratios"
-            " round by round: median (least…greatest). sockperf's `no answer` is of its whole run, with what is still on"
-            " its way at the end. `cores stalled`: time in which a core was kept from work that was there, 100 µs or more"
-            " at once, as a share of the run; only rttp can tell.",
+            " round by round: median (least…greatest). sockperf's *no answer* is of its whole run, with what is still"
+            " on its way at the end. *cores stalled*: time in which a core was kept from work that was there, 100 µs or"
+            " more at once, as a share of the run and summed over both; only rttp can tell.",
         )
     ]
 

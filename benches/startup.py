@@ -5,9 +5,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from common import Run, Table, find_rttp, interleave, main, medians, output, parser, ratios, shown_ratio
+from common import Contenders, Run, Table, find_rttp, interleave, main, medians, output, parser, ratios, shown_ratio
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -35,7 +36,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for command in commands.values():
         # Once before: files come into the page cache, and a command that fails is no figure.
         output(command, 10)
-    contenders = {name: lambda command=command: once(command) for name, command in commands.items()}  # type: ignore[misc]
+    contenders: Contenders = {name: partial(once, command) for name, command in commands.items()}
     rounds = interleave(contenders, options.pairs, "startup")
     floors = [name for name in commands if name.startswith("python")]
     ours = [name for name in commands if name not in floors]

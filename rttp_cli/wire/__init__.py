@@ -1,22 +1,9 @@
-"""The protocol as Python sees it: dialect tables, single pulses, texts to values and back, addresses, captures.
+"""The wire room: dialects, single pulses and addresses as Python sees them.
 
-Everything follows from the core's tables (`_core.layouts`); there is no second copy of a layout here.
-It never opens a socket, never prints, and never touches a pulse in flight.
+Everything follows from the core's dialect table. It opens no socket and handles no pulse in flight; the scapy layer
+(`rttp_cli.wire.scapy_layer`) is under another licence and is imported only by who asks for it.
 """
 
-from rttp_cli.wire.layout import TAG_LENGTH, find_layout, layouts
-from rttp_cli.wire.pulse import MAX_DATAGRAM, Pulse, build
-from rttp_cli.wire.values import as_json, names_of, parse_value, parse_values
+from rttp_cli.wire.pulse import Pulse, build
 
-__all__ = [
-    "MAX_DATAGRAM",
-    "TAG_LENGTH",
-    "Pulse",
-    "as_json",
-    "build",
-    "find_layout",
-    "layouts",
-    "names_of",
-    "parse_value",
-    "parse_values",
-]
+__all__ = ["Pulse", "build"]

@@ -1,148 +1,148 @@
-"""One pulse as a value: what a datagram holds, good or not, and the way back to its bytes."""
+"""One pulse as a value."""
+
+from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from rttp_cli import _core
 from rttp_cli.errors import RttpError
-from rttp_cli.wire.layout import TAG_LENGTH, byte_orders, dialect_names, find_layout, row_at, row_of
-from rttp_cli.wire.values import Value
+from rttp_cli.wire import tables, values
 
 if TYPE_CHECKING:
-    from rttp_cli._core import ByteOrder, Layout, Reject
+    from collections.abc import Mapping
 
-Ground = Literal["asked", "magic", "rules", "guess", "none"]
-"""Why a pulse was read as its dialect (`RTTP-1.6`); `none`: it fits no dialect and is shown as the default one."""
-
-MAX_DATAGRAM = 65_507
-"""Largest UDP payload, bytes (`RTTP-1.10`)."""
+MAX_PULSE = 65_507
+TAG = 16
+"""Bytes of the authentication tag of a sealed `rttp1` pulse."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Pulse:
     """A datagram read by a dialect's table.
 
-    `fields` has the rows that are there, in table order. What follows the last of them is the payload (of a truncated
-    datagram also the piece of a field that was cut), without the tag of a good sealed pulse.
+    `data` is the whole datagram; `fields` the rows that are in it, in table order, numbers as `int`, the rest as
+    `bytes` or `str`. A bad datagram is a pulse with a `reject`: what is there is still in `fields`.
     """
 
     dialect: str
-    byte_order: "ByteOrder"
-    fields: Mapping[str, Value]
-    payload: bytes
-    tag: bytes
-    reject: "Reject | None"
-    ground: Ground
+    byte_order: str
+    ground: str
+    """Why this dialect: `asked`, `magic`, `rules` or `guess`."""
+    data: bytes
+    fields: Mapping[str, values.Value]
+    reject: _core.Reject | None
+    header_length: int
+    tag_length: int
+    layout: _core.Layout = field(repr=False)
 
-    @staticmethod
-    def parse(data: bytes, dialect: str | None = None, byte_order: str = "big", strict: bool = False) -> "Pulse":
-        """Reads a datagram; a bad one is a value with its `reject`, not an exception.
+    @classmethod
+    def parse(cls, data: bytes, dialect: str | None = None, byte_order: str = "big", *, strict: bool = False) -> Pulse:
+        """Reads a datagram; without `dialect` it is found (`RTTP-1.6`), and guessed only if not `strict`.
 
-        Without a dialect it is detected (`RTTP-1.6`), where `strict` never guesses; little-endian order alone asks for
-        the dialect that has it. Raises `RttpError` for an unknown dialect or byte order.
+        Raises `RttpError` unknown-name for a dialect that is none.
         """
-        ground: Ground = "asked"
-        if dialect is None and byte_order != "big":
-            dialect = next((d for d in dialect_names() if byte_order in byte_orders(d)), dialect_names()[0])
+        ground = "asked"
         if dialect is None:
             found = _core.detect(data, strict)
-            if isinstance(found, tuple):
-                dialect, byte_order, ground = found
+            if isinstance(found, _core.Reject):
+                dialect, byte_order, ground = "rttp1", "big", "default"
             else:
-                dialect, ground = dialect_names()[0], "none"
-        layout = find_layout(dialect, byte_order)
+                dialect, byte_order, ground = found
+        table = tables.layout(dialect, byte_order)
         parsed = _core.parse(data, dialect, byte_order)
-        start = _end_of_rows(layout, parsed.fields)
-        end = len(data) - parsed.tag_length
-        return Pulse(
+        return cls(
             dialect=dialect,
-            byte_order=layout["byte_order"],
-            fields=MappingProxyType(parsed.fields),
-            payload=data[start:end],
-            tag=data[end:],
-            reject=parsed.reject,
+            byte_order=byte_order,
             ground=ground,
+            data=data,
+            fields=parsed.fields,
+            reject=parsed.reject,
+            header_length=parsed.header_length,
+            tag_length=parsed.tag_length,
+            layout=table,
         )
 
     @property
-    def header_length(self) -> int:
-        """Bytes before the payload."""
-        return _end_of_rows(find_layout(self.dialect, self.byte_order), self.fields)
+    def payload(self) -> bytes:
+        """Everything between header and tag."""
+        return self.data[self.header_length : len(self.data) - self.tag_length]
 
     @property
-    def length(self) -> int:
-        """The whole datagram, bytes."""
-        return self.header_length + len(self.payload) + len(self.tag)
+    def tag(self) -> bytes:
+        """The authentication tag, empty when there is none."""
+        return self.data[len(self.data) - self.tag_length :]
 
-    def emit(self) -> bytes:
-        """The datagram; `emit(parse(x)) == x` for any bytes, also for those that are cut off."""
-        header = _core.emit(_for_core(self.fields), self.dialect, self.byte_order)
-        return header[: self.header_length] + self.payload + self.tag
+    def rows(self) -> list[tuple[_core.FieldRow, values.Value]]:
+        """Rows with their values, in table order."""
+        return [(row, self.fields[row["name"]]) for row in self.layout["fields"] if row["name"] in self.fields]
 
-    def objection(self) -> str | None:
-        """Why a receiver would refuse it, or why it is not what its builder means; `None` for a good pulse."""
-        if self.reject is not None:
-            return f"{self.reject.slug} at offset {self.reject.offset}{self._field()}: {self.reject.meaning}"
-        if self.length > MAX_DATAGRAM:
-            return f"oversized at offset {MAX_DATAGRAM}: it has {self.length} bytes, expected at most {MAX_DATAGRAM}"
-        sealed = "SEALED" in self._flags()
-        if sealed and not self.tag:
-            return f"the flag SEALED is set, but there is no tag of {TAG_LENGTH} bytes"
-        if self.tag and not sealed:
-            return "there is a tag, but the flag SEALED is not set: receivers take the tag for payload"
-        if self.tag and len(self.tag) != TAG_LENGTH:
-            return f"the tag has {len(self.tag)} bytes, expected {TAG_LENGTH}"
-        return None
-
-    def _flags(self) -> list[str]:
-        row = row_of(find_layout(self.dialect, self.byte_order), "flags")
-        value = self.fields.get("flags")
-        return [n for n, bit in row["names"].items() if isinstance(value, int) and value & bit] if row else []
-
-    def _field(self) -> str:
-        row = row_at(find_layout(self.dialect, self.byte_order), self.reject.offset) if self.reject else None
-        return f", field `{row['name']}`" if row else ""
+    def to_json(self) -> dict[str, Any]:
+        """The pulse as a JSON-able object; `fields` reads back with `build`."""
+        document: dict[str, Any] = {
+            "dialect": self.dialect,
+            "byte_order": self.byte_order,
+            "ground": self.ground,
+            "length": len(self.data),
+            "fields": {row["name"]: values.to_json(row, value) for row, value in self.rows()},
+            "payload": self.payload.hex(),
+        }
+        if self.dialect == "rttp1" and {"seq_id", "fragment_index"} <= self.fields.keys():
+            # RTTP-2.3: the message's id needs no field.
+            document["message_id"] = (int(self.fields["seq_id"]) - int(self.fields["fragment_index"])) & 0xFFFF_FFFF
+        if self.tag:
+            document["tag"] = self.tag.hex()
+        document["reject"] = self.reject and {"slug": self.reject.slug, "offset": self.reject.offset}
+        return document
 
 
 def build(
-    values: Mapping[str, Value],
+    given: Mapping[str, object],
     payload: bytes = b"",
+    tag: bytes = b"",
+    *,
     dialect: str = "rttp1",
     byte_order: str = "big",
-    *,
-    tag: bytes = b"",
     now_ns: int | None = None,
+    unchecked: bool = False,
 ) -> Pulse:
-    """A pulse of the given values, the table's defaults for the rest, and judged (see `objection`), not refused.
+    """A pulse from field values (see `values.parse`), with the table's defaults for the rest.
 
-    `now_ns` (Unix time, by default the clock's) fills fields whose default is the time of building.
-    Raises `RttpError` unknown-name, bad-option, bad-value.
+    For `rttp1`, `type` sets `flags` and `kind` together. Unless `unchecked`, a pulse that breaks a rule of its dialect
+    is refused. Raises `RttpError`.
     """
-    layout = find_layout(dialect, byte_order)
-    now_ns = time.time_ns() if now_ns is None else now_ns
+    table = tables.layout(dialect, byte_order)
+    numbers: dict[str, values.Value] = {}
+    for name, value in given.items():
+        if name == "type" and dialect == "rttp1":
+            both = values.parse({**tables.field(table, "seq_id"), "name": "type", "size": 2}, value)
+            numbers["flags"], numbers["kind"] = divmod(int(both), 256)
+        else:
+            numbers[tables.field(table, name)["name"]] = values.parse(tables.field(table, name), value)
     try:
-        header = _core.emit(_for_core(values), dialect, byte_order, now_ns=now_ns)
+        header = _core.emit(numbers, dialect, byte_order, now_ns=time.time_ns() if now_ns is None else now_ns)
     except _core.EmitError as error:
         raise RttpError("bad-value", str(error)) from None
-    parsed = _core.parse(header + payload + tag, dialect, byte_order)
-    return Pulse(
-        dialect=dialect,
-        byte_order=layout["byte_order"],
-        fields=MappingProxyType(parsed.fields),
-        payload=payload,
-        tag=tag,
-        reject=parsed.reject,
-        ground="asked",
+    pulse = Pulse.parse(header + payload + tag, dialect, byte_order)
+    if unchecked:
+        return pulse
+    if pulse.reject:
+        raise RttpError("bad-pulse", describe(pulse), "use --unchecked to build it all the same")
+    if len(tag) != pulse.tag_length:
+        expected = f"{pulse.tag_length} bytes, as the flag SEALED says" if pulse.tag_length else "no tag without SEALED"
+        raise RttpError("bad-value", f"the tag has {len(tag)} bytes, expected {expected}")
+    return pulse
+
+
+def describe(pulse: Pulse) -> str:
+    """Where a pulse breaks which rule, in one line."""
+    reject = pulse.reject
+    if reject is None:
+        return "the pulse is good"
+    row = next(
+        (r for r in pulse.layout["fields"] if r["offset"] <= reject.offset < r["offset"] + r["size"]),
+        None,
     )
-
-
-def _end_of_rows(layout: "Layout", fields: Mapping[str, Value]) -> int:
-    return max((row["offset"] + row["size"] for row in layout["fields"] if row["name"] in fields), default=0)
-
-
-def _for_core(values: Mapping[str, Value]) -> dict[str, Value]:
-    """Text fields hold one byte a character; the core would write them as UTF-8."""
-    return {name: value.encode("latin-1") if isinstance(value, str) else value for name, value in values.items()}
+    where = f" (`{row['name']}`)" if row and reject.slug not in ("truncated", "oversized", "amplification") else ""
+    return f"{reject.slug} at offset {reject.offset}{where} of {len(pulse.data)} bytes: {reject.meaning}"

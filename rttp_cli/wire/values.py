@@ -1,208 +1,143 @@
-"""Texts and document values to field values, by the table; and back into what JSON can hold."""
+"""Field values: from text as people write it, into JSON, into words. The table says what a field takes."""
 
-import re
-from collections.abc import Mapping
+from __future__ import annotations
+
+import time
 from typing import TYPE_CHECKING, Any
 
 from rttp_cli.errors import RttpError
-from rttp_cli.wire.layout import find_layout, row_at, row_of, shown, unknown
+from rttp_cli.wire.tables import unknown
 
 if TYPE_CHECKING:
-    from rttp_cli._core import FieldRow, Layout, Reject
-    from rttp_cli.wire.pulse import Pulse
+    from rttp_cli._core import FieldRow
 
 Value = int | bytes | str
 
-_NUMBER = re.compile(
-    r"0[xX](?P<hex>_?[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*)|0[bB](?P<bin>_?[01]+(?:_[01]+)*)|(?P<dec>[0-9]+(?:_[0-9]+)*)"
-)
-_LONGEST_NUMBER = 300
-"""Characters; 128 bits written with an underscore after every digit need fewer."""
-_MARKS = re.compile(r"(?<![0-9a-fA-F])0[xX]|\\x|[\s:,-]")
-_HEX = re.compile(r"[0-9a-fA-F]*")
 
+def parse(row: FieldRow, given: object) -> Value:
+    """A field's value from text or from a JSON or YAML scalar (or list of flag names).
 
-def parse_values(layout: "Layout", given: Mapping[str, object], now_ns: int) -> dict[str, Value]:
-    """Field values of a mapping of names to texts, numbers or lists of flag names.
-
-    Where the dialect has `flags` and `kind` but no `type`, the name `type` sets both (`RTTP-1.2`).
-    Raises `RttpError` unknown-name, bad-value.
-    """
-    values: dict[str, Value] = {}
-    for name, value in given.items():
-        row = row_of(layout, name)
-        if row is not None:
-            values[name] = parse_value(row, value, now_ns)
-        elif name == "type" and has_type(layout):
-            if "flags" in given or "kind" in given:
-                raise RttpError("bad-value", "`type` is `flags` and `kind` together: give the one or the others")
-            number = _number(name, value, 0xFFFF)
-            values |= {"flags": number >> 8, "kind": number & 0xFF}
-        else:
-            raise unknown(f"field in `{layout['name']}`", name, (r["name"] for r in layout["fields"]))
-    return values
-
-
-def has_type(layout: "Layout") -> bool:
-    """Whether `type` stands for the two octets `flags` and `kind` (`RTTP-1.2`)."""
-    return not row_of(layout, "type") and bool(row_of(layout, "flags") and row_of(layout, "kind"))
-
-
-def parse_value(row: "FieldRow", value: object, now_ns: int) -> Value:
-    """One field's value: a number, a name, `now`, hex, or text, as the row's type wants it.
-
-    Raises `RttpError` unknown-name, bad-value.
+    Numbers: decimal, 0x, 0b, 0o, with underscores; names of the field's enumeration, in any case; flags joined by `|`,
+    `,` or `+`; `now` for timestamps. Bytes: hex, blanks and colons allowed. Raises `RttpError`.
     """
     name = row["name"]
-    if row["type"] == "bytes":
-        return _bytes(name, value, row["size"])
+    if isinstance(given, bool) or given is None:
+        raise RttpError("bad-value", f"`{name}` is {given}, expected {wanted(row)}")
+    if isinstance(given, list):
+        given = "|".join(str(g) for g in given)
+    if row["type"] == "uint":
+        number = given if isinstance(given, int) else _number(row, str(given).strip())
+        most = (1 << 8 * row["size"]) - 1
+        if not 0 <= number <= most:
+            shown = f"{number}" if abs(number) < 1 << 130 else "a number of over 130 bits"
+            raise RttpError("bad-value", f"`{name}` is {shown}, expected 0 to {most}")
+        return number
+    if not isinstance(given, str):
+        raise RttpError("bad-value", f"`{name}` is {given!r}, expected {wanted(row)}")
+    return _text(row, given) if row["type"] == "text" else _bytes(row, given)
+
+
+def wanted(row: FieldRow) -> str:
+    """What a field takes, in words."""
     if row["type"] == "text":
-        return _text(name, value, row["size"])
-    largest = (1 << (8 * row["size"])) - 1
+        return f"at most {row['size']} characters"
+    if row["type"] == "bytes":
+        return f"{row['size']} bytes in hex"
+    names = f" or {', '.join(row['names'])}" if row["names"] else ""
+    return f"0 to {(1 << 8 * row['size']) - 1}{names}"
+
+
+def _number(row: FieldRow, text: str) -> int:
+    if text.lower() == "now" and row["default"] == "now":
+        return time.time_ns()
     if row["rule"] == "bits":
-        return _bits(row, value, largest)
-    if isinstance(value, str) and value.strip().lower() == "now" and row["default"] == "now":
-        return now_ns & largest
-    if row["rule"] == "one-of" and isinstance(value, str):
-        return _named(row, value.strip(), largest)
-    return _number(name, value, largest)
+        parts = [p.strip() for p in text.replace(",", "|").replace("+", "|").split("|")]
+        number = 0
+        for part in parts if text else []:
+            number |= _one(row, part)
+        return number
+    return _one(row, text)
 
 
-def _named(row: "FieldRow", word: str, largest: int) -> int:
-    wanted = word.upper().replace("-", "_")
-    if wanted in row["names"]:
-        return row["names"][wanted]
-    if word[:1].isalpha():
-        raise unknown(f"name for `{row['name']}`", word, row["names"])
-    return _number(row["name"], word, largest)
+def _one(row: FieldRow, text: str) -> int:
+    named = row["names"].get(text.upper().replace("-", "_"))
+    if named is not None:
+        return named
+    digits = text[1:] if text[:1] in "+-" else text
+    if not digits[:1].isdigit():
+        if row["names"]:
+            raise unknown(row["name"].removesuffix("s"), text, row["names"])
+        raise RttpError("bad-value", f"`{row['name']}` is `{_short(text)}`, expected {wanted(row)}")
+    try:
+        # A decimal of thousands of digits is refused by Python itself, with a ValueError.
+        return int(text, 0 if digits[:2].lower() in ("0x", "0b", "0o") else 10)
+    except ValueError:
+        raise RttpError("bad-value", f"`{row['name']}` is `{_short(text)}`, expected {wanted(row)}") from None
 
 
-def _bits(row: "FieldRow", value: object, largest: int) -> int:
-    if isinstance(value, str):
-        words: list[object] = [word for word in re.split(r"[\s,|+]+", value) if word]
-        if not words:
-            raise RttpError("bad-value", f"`{row['name']}` is empty, expected names, a number or 0")
-    else:
-        words = value if isinstance(value, list) else [value]
-    bits = 0
-    for word in words:
-        bits |= _named(row, word, largest) if isinstance(word, str) else _number(row["name"], word, largest)
-    return bits
-
-
-def _number(name: str, value: object, largest: int) -> int:
-    if isinstance(value, str):
-        found = _NUMBER.fullmatch(value.strip()) if len(value) <= _LONGEST_NUMBER else None
-        if found is None:
-            raise RttpError("bad-value", f"`{name}` is `{shown(value)}`, expected a number from 0 to {largest}")
-        base = {"hex": 16, "bin": 2, "dec": 10}[found.lastgroup or "dec"]
-        number = int((found[found.lastgroup or 0]).replace("_", ""), base)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        number = value
-    else:
-        raise RttpError("bad-value", f"`{name}` is {_kind(value)}, expected a number from 0 to {largest}")
-    if not 0 <= number <= largest:
-        # Hex digits have no limit; a number of thousands of decimal digits cannot even be shown.
-        found_text = str(number) if number.bit_length() <= 256 else "a number of more than 256 bits"
-        raise RttpError("bad-value", f"`{name}` is {found_text}, expected 0 to {largest}")
-    return number
-
-
-def _bytes(name: str, value: object, size: int) -> bytes:
-    if isinstance(value, bytes):
-        found = value
-    elif isinstance(value, str):
-        found = parse_hex(value, f"`{name}`", "bad-value")
-    else:
-        raise RttpError(
-            "bad-value", f"`{name}` is {_kind(value)}, expected {2 * size} hex digits", "put the digits in quotes"
-        )
-    if len(found) != size:
-        raise RttpError("bad-value", f"`{name}` has {len(found)} bytes, expected {size} ({2 * size} hex digits)")
-    return found
-
-
-def _text(name: str, value: object, size: int) -> str:
-    if not isinstance(value, str):
-        raise RttpError("bad-value", f"`{name}` is {_kind(value)}, expected text")
-    if any(ord(c) > 0xFF for c in value):
-        raise RttpError("bad-value", f"`{name}` is `{shown(value)}`, expected one byte a character")
-    if len(value) > size:
-        raise RttpError("bad-value", f"`{name}` has {len(value)} bytes, expected at most {size}")
+def _bytes(row: FieldRow, text: str) -> bytes:
+    digits = text.strip().removeprefix("0x").replace(" ", "").replace(":", "")
+    try:
+        value = bytes.fromhex(digits)
+    except ValueError:
+        raise RttpError("bad-value", f"`{row['name']}` is `{_short(text)}`, expected {wanted(row)}") from None
+    if len(value) != row["size"]:
+        raise RttpError("bad-value", f"`{row['name']}` has {len(value)} bytes, expected {row['size']}")
     return value
 
 
-def _kind(value: object) -> str:
-    """A document value's type in the document's words."""
-    words = {bool: "true or false", float: "a number with a point", list: "a list", dict: "an object", int: "a number"}
-    return "null" if value is None else words.get(type(value), type(value).__name__)
+def _text(row: FieldRow, text: str) -> str:
+    if len(text) > row["size"] or any(ord(c) > 255 for c in text):
+        raise RttpError("bad-value", f"`{row['name']}` is `{_short(text)}`, expected {wanted(row)}")
+    return text
 
 
-def parse_hex(text: str, what: str = "the text", slug: str = "bad-encoding") -> bytes:
-    r"""Bytes of hex digits, with or without blanks, colons, commas, dashes, `0x` and `\x` between whole bytes.
-
-    Raises `RttpError` of the given slug; it says where in the text.
-    """
-    # Marks become as many blanks, so that offsets stay those of the text.
-    digits = _MARKS.sub(lambda mark: " " * len(mark[0]), text)
-    words = digits.split()
-    for word in words:
-        at = _HEX.match(word).end()  # type: ignore[union-attr]
-        if at != len(word):
-            at += digits.index(word)
-            raise RttpError(slug, f"{what} is not hex: found `{shown(text[at])}` at character {at}")
-    if len(words) == 1 and len(words[0]) % 2:
-        raise RttpError(slug, f"{what} has {len(words[0])} hex digits, expected an even number")
-    for word in words:
-        if len(word) % 2:
-            raise RttpError(slug, f"{what} has half a byte: `{shown(word)}` at character {digits.index(word)}")
-    return bytes.fromhex("".join(words))
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:60] + "…"
 
 
-def names_of(row: "FieldRow", value: Value) -> str | list[str] | None:
-    """The name of a value (`one-of`, `None` if it has none) or of its bits (`bits`; bits without a name as hex)."""
-    if not isinstance(value, int):
-        return None
-    if row["rule"] == "one-of":
-        return next((name for name, number in row["names"].items() if number == value), None)
+def names_of(row: FieldRow, value: Value) -> list[str]:
+    """The names of a value: one for an enumeration, one for each set flag, none for what has no name."""
+    if not isinstance(value, int) or not row["names"]:
+        return []
     if row["rule"] == "bits":
-        found = [name for name, bit in row["names"].items() if value & bit]
-        rest = value & ~sum(row["names"].values())
-        return [*found, *([f"{rest:#x}"] if rest else [])]
-    return None
+        return [name for name, bit in row["names"].items() if value & bit]
+    return [name for name, number in row["names"].items() if number == value]
 
 
-def as_json(pulse: "Pulse") -> dict[str, Any]:
-    """A pulse as JSON holds it: numbers as numbers, bytes as hex, names of kinds and flags beside the numbers.
+def to_json(row: FieldRow, value: Value) -> Any:
+    """Numbers as numbers, enumerations by name, flags as a list of names, bytes as hex.
 
-    `rttp header build --fields` reads it back.
+    What has no name stays a number; `parse` reads every one of these back.
     """
-    layout = find_layout(pulse.dialect, pulse.byte_order)
-    named = {row["name"]: names_of(row, pulse.fields[row["name"]]) for row in layout["fields"] if _has_names(row, pulse)}
-    return {
-        "dialect": pulse.dialect,
-        "byte_order": pulse.byte_order,
-        "ground": pulse.ground,
-        "length": pulse.length,
-        "hex": pulse.emit().hex(),
-        "fields": {name: value.hex() if isinstance(value, bytes) else value for name, value in pulse.fields.items()},
-        "names": named,
-        "payload": pulse.payload.hex(),
-        "tag": pulse.tag.hex(),
-        "reject": None if pulse.reject is None else reject_json(layout, pulse.reject),
-    }
+    if isinstance(value, bytes):
+        return value.hex()
+    if row["rule"] == "bits" and isinstance(value, int):
+        known = sum(row["names"].values())
+        rest = [hex(value & ~known)] if value & ~known else []
+        return names_of(row, value) + rest
+    names = names_of(row, value)
+    return names[0] if names else value
 
 
-def reject_json(layout: "Layout", reject: "Reject") -> dict[str, Any]:
-    """A reject with the field that its offset falls into."""
-    row = row_at(layout, reject.offset)
-    return {
-        "slug": reject.slug,
-        "offset": reject.offset,
-        "field": None if row is None else row["name"],
-        "meaning": reject.meaning,
-    }
+def to_text(value: Value) -> str:
+    """The value as the wire has it: numbers in decimal, bytes in hex, text as it is."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value) if isinstance(value, int) else ascii(value)[1:-1]
 
 
-def _has_names(row: "FieldRow", pulse: "Pulse") -> bool:
-    return bool(row["names"]) and row["name"] in pulse.fields
+def meaning(row: FieldRow, value: Value) -> str:
+    """What a value says to people: names, a date, a repaired reading; else empty."""
+    if isinstance(value, int):
+        if row["name"] == "timestamp_ns" and 0 < value < 1 << 63:
+            seconds, ns = divmod(value, 10**9)
+            return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(seconds))}.{ns:09} UTC"
+        names = names_of(row, value)
+        if names:
+            return " ".join(names)
+        if row["size"] in (2, 4) and row["names"] == {} and value > 9:
+            return hex(value)
+    elif isinstance(value, bytes) and value and not any(value):
+        return "all zero"
+    return ""

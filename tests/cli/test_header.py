@@ -16,7 +16,7 @@ GOOD_HEX = GOOD.replace(" ", "")
 def test_a_pulse_is_built_from_names_and_numbers(rttp: Run) -> None:
     for kind, flags, seq in (("ping", "echo,metered", "7"), ("0x04", "0x30", "0x7"), ("PING", "ECHO|METERED", "0b111")):
         done = rttp(
-            *("header build --payload-text hello --timestamp-ns".split()),
+            *(["header", "build", "--payload-text", "hello", "--timestamp-ns"]),
             NOW,
             *("--kind", kind, "--flags", flags, "--seq-id", seq),
         )
@@ -24,7 +24,9 @@ def test_a_pulse_is_built_from_names_and_numbers(rttp: Run) -> None:
 
 
 def test_type_sets_flags_and_kind_together(rttp: Run) -> None:
-    done = rttp("header", "build", "--type", "0x3004", "--seq-id", "7", "--timestamp-ns", NOW, "--payload-hex", "68656c6c6f")
+    done = rttp(
+        "header", "build", "--type", "0x3004", "--seq-id", "7", "--timestamp-ns", NOW, "--payload-hex", "68656c6c6f"
+    )
     assert done.out.strip() == GOOD_HEX
 
 

@@ -1,0 +1,423 @@
+"""Percentiles from histograms: right values, how sure they are, what loss does to them, and the text that says so."""
+
+import copy
+import json
+import math
+import random
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hdrh.histogram import HdrHistogram
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rttp_cli import _core
+from rttp_cli.report.result import QUANTILES, Percentile, distribution, judge, samples_for, summarise
+from rttp_cli.report.text import render
+
+HIGHEST_NS = 3_600_000_000_000
+US, MS = 1_000, 1_000_000
+few_examples = settings(max_examples=25)
+"""The library takes 10 ms for a histogram."""
+LIMIT = 300 * US
+
+
+def histogram(values: dict[int, int] | Sequence[int]) -> HdrHistogram:
+    """Values, or values with their counts, in ns."""
+    made = HdrHistogram(1, HIGHEST_NS, 3)
+    for value, count in values.items() if isinstance(values, dict) else ((v, 1) for v in values):
+        assert made.record_value(value, count)
+    return made
+
+
+def encoded(values: dict[int, int] | Sequence[int]) -> str:
+    return str(histogram(values).encode().decode("ascii"))
+
+
+def precise(found: int, exact: int) -> bool:
+    """Three digits: a bucket shows its highest value, at most a thousandth above what was recorded."""
+    return exact <= found <= exact * 1.001 + 1
+
+
+_dice = random.Random(7)
+LATENCIES = [max(1, round(_dice.lognormvariate(10, 1.5))) for _ in range(50_000)]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 99, 100, 101, 1_000, 50_000])
+def test_percentiles_are_those_of_the_sorted_sample(n: int) -> None:
+    sample = sorted(LATENCIES[:n])
+    d = distribution(encoded(sample), 0)
+    assert (d.samples, d.lost) == (n, 0)
+    assert [p.q for p in d.percentiles] == list(QUANTILES)
+    for p in d.percentiles:
+        rank = max(1, math.ceil(n * p.q))
+        assert precise(p.value_ns, sample[rank - 1]), p
+        assert p.beyond == n - rank
+    assert precise(d.max_ns, sample[-1])
+    assert sample[0] * 0.999 - 1 <= d.min_ns <= sample[0]
+    assert d.mean_ns == pytest.approx(sum(sample) / n, rel=1e-3, abs=1)
+
+
+@few_examples
+@given(st.lists(st.integers(1, HIGHEST_NS), min_size=1, max_size=300))
+def test_percentiles_rise_and_stay_inside_the_sample(values: list[int]) -> None:
+    d = distribution(encoded(values), 0)
+    shown = [p.value_ns for p in d.percentiles]
+    assert shown == sorted(shown)
+    assert d.min_ns <= shown[0] and shown[-1] == d.max_ns
+    for p in d.percentiles:
+        assert p.lower_ns <= p.value_ns
+        assert p.upper_ns is None or p.value_ns <= p.upper_ns
+        assert p.state == ("few" if p.upper_ns is None else "ok")
+
+
+@pytest.mark.parametrize(("n", "q"), [(1_000, 0.5), (1_000, 0.9), (1_000, 0.99), (400, 0.99), (50, 0.5), (7, 0.5)])
+def test_the_interval_covers_the_true_quantile_in_95_of_100_cases(n: int, q: float) -> None:
+    # Buckets up to 1 ms are narrower than 1 µs, so the value says the rank.
+    p = distribution(encoded([rank * US for rank in range(1, n + 1)]), 0, (q,)).at(q)
+    assert p.upper_ns is not None
+    lower, upper = p.lower_ns // US, p.upper_ns // US
+    covered = sum(math.comb(n, k) * q**k * (1 - q) ** (n - k) for k in range(lower, upper))
+    assert 0.95 <= covered < 0.999
+
+
+def test_the_rest_of_an_interval_lies_in_equal_parts_on_both_sides() -> None:
+    n, q = 1_000, 0.9
+    p = distribution(encoded([rank * US for rank in range(1, n + 1)]), 0, (q,)).at(q)
+    assert p.upper_ns is not None
+    probability = [math.comb(n, k) * q**k * (1 - q) ** (n - k) for k in range(n + 1)]
+    assert sum(probability[: p.lower_ns // US]) <= 0.025
+    assert sum(probability[p.upper_ns // US :]) <= 0.025
+
+
+@pytest.mark.parametrize(
+    ("q", "least"), [(0.5, 6), (0.9, 36), (0.99, 368), (0.999, 3_688), (0.9999, 36_887), (0.99999, 368_887)]
+)
+def test_a_percentile_needs_so_many_samples_and_not_one_less(q: float, least: int) -> None:
+    # The sample's maximum bounds the quantile unless all of it lies below: q^n ≤ 0.025.
+    assert samples_for(q) == least == math.ceil(math.log(0.025) / math.log(q))
+    assert distribution(encoded({20 * US: least}), 0, (q,)).at(q).state == "ok"
+    p = distribution(encoded({20 * US: least - 1}), 0, (q,)).at(q)
+    assert (p.state, p.upper_ns) == ("few", None)
+
+
+def test_p9999_needs_about_36888_samples() -> None:
+    assert abs(samples_for(0.9999) - 36_888) <= 1
+
+
+def test_no_samples_are_no_percentiles() -> None:
+    d = distribution(encoded([]), 0)
+    assert (d.samples, d.min_ns, d.mean_ns, d.max_ns) == (0, 0, 0.0, 0)
+    assert {p.state for p in d.percentiles} == {"none"}
+
+
+@pytest.mark.parametrize("q", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("lost", [0, 1, 9, 10, 11, 99, 100, 101, 499, 500, 501, 999, 1000])
+def test_a_percentile_is_unbounded_when_more_pulses_were_lost_than_lie_beyond(q: float, lost: int) -> None:
+    n, timeout = 1_000, 1_000 * MS
+    p = distribution(encoded({20 * US: n - lost, timeout: lost} if lost < n else {timeout: n}), lost, (q,)).at(q)
+    beyond = n - math.ceil(n * q)
+    assert p.beyond == beyond
+    assert (p.state == "unbounded") == (lost > beyond)
+    if p.state == "unbounded":
+        assert precise(p.value_ns, timeout), "all that is known: it is not below the timeout"
+        assert p.upper_ns is None
+    else:
+        assert precise(p.value_ns, 20 * US)
+
+
+def test_loss_opens_the_upper_end_before_it_reaches_the_percentile() -> None:
+    n, q = 1_000, 0.9
+    at, _, upper = _core.quantile_ranks(n, q, 0.95) or (0, 0, 0)
+    assert upper is not None and at < upper < n
+    for lost, bounded in ((n - upper, True), (n - upper + 1, False), (n - at, False)):
+        p = distribution(encoded({20 * US: n - lost, 1_000 * MS: lost}), lost, (q,)).at(q)
+        assert (p.state, p.upper_ns is not None) == ("ok", bounded)
+
+
+def test_percentiles_have_the_names_people_use() -> None:
+    names = [Percentile(q, "ok", 1, 1, 1, 0).name for q in (*QUANTILES, 0.25, 0.1, 0.123456)]
+    assert names == ["P50", "P90", "P99", "P99.9", "P99.99", "P99.999", "P25", "P10", "P12.3456"]
+
+
+GOOD = encoded([1, 20, 300])
+GARBAGE = ["", " ", "x", "!!!!", "AAAA", "A" * 1_000, "é" * 8, "\x00", "HISTFAAA", GOOD[:-4], GOOD[4:], GOOD[::-1]]
+GARBAGE += [GOOD[: len(GOOD) // 2], "HISTFA" + "A" * 50, json.dumps({"a": 1}), "HISTEwAA" + GOOD[8:]]
+
+
+@pytest.mark.parametrize("text", GARBAGE, ids=lambda text: ascii(text[:12]))
+def test_what_is_no_histogram_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match="not an HdrHistogram V2 in base64"):
+        distribution(text, 0)
+
+
+@few_examples
+@given(st.integers(0, len(GOOD) - 1), st.sampled_from("ABZaz09+/=-_ \n"))
+def test_a_damaged_histogram_is_a_distribution_or_a_value_error(at: int, character: str) -> None:
+    try:
+        d = distribution(GOOD[:at] + character + GOOD[at + 1 :], 0)
+    except ValueError:
+        return
+    assert len(d.percentiles) == len(QUANTILES)
+
+
+def verdict(values: dict[int, int], lost: int = 0, q: float = 0.9999, limit: int = LIMIT) -> tuple[str, str]:
+    found = judge(distribution(encoded(values), lost, (q,)), q, limit)
+    assert (found.q, found.limit_ns) == (q, limit)
+    return found.state, found.reason
+
+
+def test_enough_fast_samples_pass() -> None:
+    assert verdict({20 * US: 40_000}) == ("pass", "P99.99 20.0 µs ≤ 300 µs")
+
+
+def test_slow_samples_fail_and_few_are_enough_for_that() -> None:
+    assert verdict({400 * US: 40_000}) == ("fail", "P99.99 400 µs > 300 µs")
+    assert verdict({20 * US: 39_000, 400 * US: 1_000})[0] == "fail"
+    assert verdict({400 * US: 2_000})[0] == "fail", "the lower end alone breaks the limit"
+
+
+def test_too_few_samples_are_inconclusive_and_the_reason_says_how_many_are_needed() -> None:
+    assert verdict({20 * US: 36_886}) == ("inconclusive", "P99.99 needs 36,887 samples, there are 36,886")
+    assert verdict({20 * US: 36_887})[0] == "pass"
+
+
+def test_a_limit_inside_the_interval_is_inconclusive() -> None:
+    # Of 1,000 samples P90 has rank 900; its interval reaches to about 20 ranks on both sides.
+    for fast in (895, 905):
+        state, reason = verdict({20 * US: fast, 400 * US: 1_000 - fast}, q=0.9)
+        assert (state, reason) == ("inconclusive", "P90 lies in 20.0 µs … 400 µs, and so does the limit 300 µs")
+
+
+def test_loss_beyond_a_percentile_fails_it_however_fast_the_rest_was() -> None:
+    values = {20 * US: 39_990, 1_000 * MS: 10}
+    assert verdict(values, lost=10) == ("fail", "P99.99 is unbounded, 0.03 % lost")
+    assert verdict(values, lost=10, limit=3_600_000 * MS)[0] == "fail", "no limit is long enough for a lost pulse"
+    assert verdict({1_000 * MS: 10}, lost=10) == ("fail", "P99.99 is unbounded, 100.00 % lost")
+
+
+def test_loss_within_the_interval_is_inconclusive() -> None:
+    state, reason = verdict({20 * US: 39_997, 1_000 * MS: 3}, lost=3)
+    assert (state, reason) == ("inconclusive", "P99.99 20.0 µs, loss leaves it open above")
+
+
+def test_no_samples_are_inconclusive() -> None:
+    assert verdict({}) == ("inconclusive", "no samples")
+
+
+@pytest.mark.parametrize("q", [0.5, 0.9, 0.99, 0.999, 0.9999])
+def test_a_limit_that_is_kept_to_the_nanosecond_is_kept(q: float) -> None:
+    top = histogram({20 * US: 1}).get_max_value()
+    assert verdict({20 * US: 40_000}, q=q, limit=top)[0] == "pass"
+    assert verdict({20 * US: 40_000}, q=q, limit=top - 1)[0] == "fail"
+
+
+@few_examples
+@given(
+    st.dictionaries(st.integers(1, 2_000 * US), st.integers(1, 30_000), min_size=1, max_size=6),
+    st.integers(0, 2_000),
+    st.sampled_from(QUANTILES),
+    st.integers(1, 2_000 * US),
+)
+def test_a_verdict_never_turns_worse_when_the_limit_grows(
+    values: dict[int, int], lost: int, q: float, limit: int
+) -> None:
+    d = distribution(encoded(values | ({10_000 * MS: lost} if lost else {})), lost, (q,))
+    order = ["fail", "inconclusive", "pass"]
+    found = [order.index(judge(d, q, at).state) for at in (limit // 2, limit, limit * 2, limit * 1000)]
+    assert found == sorted(found)
+
+
+def document(
+    response: dict[int, int], *, lost: int = 0, rate: float | None = None, embedded: bool = True, **counts: Any
+) -> dict[str, Any]:
+    """A result as `bench.run` gives it."""
+    n = sum(response.values())
+    asked = [
+        {"what": "cpu-dma-latency", "granted": True, "detail": "0 µs"},
+        {"what": "timer-slack", "granted": True, "detail": "1 ns"},
+    ]
+    usage = {"user_ns": n * US, "system_ns": n * 4 * US, "voluntary_switches": 5, "involuntary_switches": 12}
+    tally = {"received": n, "answered": n - lost, "bytes": n * 138, "buffer_drops": 0, "rejects": {}}
+    zero = ("send_refused", "late", "duplicates", "reordered", "unexpected", "icmp_errors", "buffer_drops")
+    faults = {"loss": 0.0, "duplicate": 0.0, "corrupt": 0.0, "reorder": 0.0, "delay": 0.0, "seed": 1}
+    return {
+        "schema": "rttp.result/1",
+        "rttp": {"version": "0", "profile": "release", "commit": "0"},
+        "started_unix_ns": 1,
+        "interrupted": False,
+        "run": {
+            "mode": "open-loop" if rate else "ping-pong",
+            "target": "127.0.0.1:21076",
+            "local": "127.0.0.1:40000",
+            "embedded": embedded,
+            "security": "open",
+            "size": 138,
+            "priority": 128,
+            "rate_pps": rate,
+            "duration_ns": 5_000 * MS,
+            "warmup_ns": 500 * MS,
+            "count": None,
+            "timeout_ns": 1_000 * MS,
+            "spin": False,
+            "sender_core": 1,
+            "responder_core": 1 if embedded else None,
+            "faults": faults,
+        },
+        "host": {"kernel": "", "machine": "", "cpu": "", "cores": 2, "asked": [*asked], "receive_buffer": 16 << 20},
+        "counts": {"sent_in_all": n, "sent": n, "answered": n - lost, "lost": lost, "rejects": {}}
+        | dict.fromkeys(zero, 0)
+        | counts,
+        "sending_ns": 5_000 * MS,
+        "lasted_ns": 5_000 * MS,
+        "rates": {"offered_pps": rate, "sent_pps": n / 5, "answered_pps": (n - lost) / 5},
+        "peer": tally if embedded else None,
+        "responder": tally | {"answers_dropped": 0, "receive_buffer": 16 << 20, "usage": usage, "asked": asked}
+        if embedded
+        else None,
+        "histograms": {
+            "response": encoded(response),
+            "service": encoded(response),
+            "lateness": encoded({100: n} if n else {}),
+            "wakeup": encoded({}),
+        },
+        "stalls": {"watched": True, "from_ns": 100_000, "cores": []},
+        "cpu": {"sender": usage, "process_user_s": 1.0, "process_system_s": 1.0, "machine_busy_share": 0.5},
+    }
+
+
+def text(made: dict[str, Any], *, q: float = 0.9999, colour: bool = False) -> str:
+    return render(summarise(made, LIMIT, q), colour=colour)
+
+
+def line(shown: str, first: str) -> str:
+    found = [each for each in shown.splitlines() if each.split(" ", 1)[0] == first]
+    assert len(found) == 1, shown
+    return found[0]
+
+
+def test_a_summary_has_all_latencies_a_verdict_and_the_document_and_is_json() -> None:
+    made = document({20 * US: 40_000})
+    before = copy.deepcopy(made)
+    result = summarise(made, LIMIT, 0.9999)
+    assert made == before, "the document itself stays as it was"
+    assert json.loads(json.dumps(result, allow_nan=False)).keys() == made.keys() | {"latency", "verdict"}
+    assert result["latency"].keys() == {"response", "service", "lateness", "wakeup"}
+    assert result["verdict"]["state"] == "pass"
+    assert [p["name"] for p in result["latency"]["response"]["percentiles"]] == [
+        "P50",
+        "P90",
+        "P99",
+        "P99.9",
+        "P99.99",
+        "P99.999",
+    ]
+
+
+def test_a_limit_at_another_percentile_adds_that_percentile_in_its_place() -> None:
+    result = summarise(document({20 * US: 40_000}), LIMIT, 0.95)
+    names = [p["name"] for p in result["latency"]["response"]["percentiles"]]
+    assert names == ["P50", "P90", "P95", "P99", "P99.9", "P99.99", "P99.999"]
+    assert result["verdict"]["reason"].startswith("P95 ")
+
+
+def test_loss_counts_in_the_round_trips_and_not_in_the_lateness() -> None:
+    result = summarise(document({20 * US: 900, 1_000 * MS: 100}, lost=100, rate=200.0), LIMIT, 0.99)
+    states = {name: d["percentiles"][2]["state"] for name, d in result["latency"].items()}
+    assert states == {"response": "unbounded", "service": "unbounded", "lateness": "ok", "wakeup": "none"}
+
+
+def test_the_text_says_unbounded_where_a_percentile_is_and_shows_no_number_as_if_it_were_one() -> None:
+    shown = text(document({20 * US: 900, 1_000 * MS: 100}, lost=100))
+    assert re.fullmatch(r"P99 +unbounded +10 +≥ 1\.00 s: more pulses were lost than lie beyond", line(shown, "P99"))
+    assert "20.0 µs" in line(shown, "P50")
+    assert "≥ 1.00 s" in line(shown, "max")
+    assert "lost 100 (10.00 %)" in line(shown, "pulses")
+    assert line(shown, "verdict") == "verdict    fail: P99.99 is unbounded, 10.00 % lost"
+
+
+def test_the_text_says_too_few_samples_and_puts_such_a_number_in_brackets() -> None:
+    shown = text(document({20 * US: 1_000}))
+    assert "(20.0 µs)" in line(shown, "P99.99")
+    assert line(shown, "P99.99").endswith("20.0 µs …: too few samples")
+    assert "(" not in line(shown, "P99")
+    assert line(shown, "verdict") == "verdict    inconclusive: P99.99 needs 36,887 samples, there are 1,000"
+
+
+def test_the_text_of_a_run_without_samples_has_no_numbers_for_percentiles() -> None:
+    shown = text(document({}))
+    for name in ("P50", "P99.999"):
+        assert re.fullmatch(name + r" +- +0 +no samples", line(shown, name)), shown
+    assert line(shown, "verdict") == "verdict    inconclusive: no samples"
+
+
+def test_an_open_loop_has_two_columns_and_a_ping_pong_one() -> None:
+    assert "round trip from schedule" in text(document({20 * US: 40_000}, rate=8_000.0))
+    assert line(text(document({20 * US: 40_000}, rate=8_000.0)), "P50").count("20.0 µs") == 4
+    assert line(text(document({20 * US: 40_000})), "P50").count("20.0 µs") == 3
+
+
+def test_what_is_odd_is_said_and_what_is_not_is_left_out() -> None:
+    assert "answers" not in [each.split(" ")[0] for each in text(document({20 * US: 10})).splitlines()]
+    shown = text(document({20 * US: 10}, reordered=1, duplicates=2, late=3, rejects={"bad-version": 4}))
+    assert line(shown, "answers") == ("answers    1 reordered, 2 duplicate, 3 after the timeout, bad-version 4")
+
+
+def test_a_target_that_did_not_tell_its_counts_is_said() -> None:
+    shown = text(document({20 * US: 10}, embedded=False))
+    assert line(shown, "peer") == "peer       sent in all 10; the target did not say what it received"
+
+
+def test_an_interrupted_run_a_debug_build_and_faults_are_said_before_any_figure() -> None:
+    made = document({20 * US: 10})
+    made["interrupted"], made["sending_ns"] = True, 1_200 * MS
+    made["rttp"]["profile"] = "debug"
+    made["run"]["faults"] |= {"loss": 0.1, "seed": 7}
+    shown = text(made)
+    assert line(shown, "stopped") == "stopped    after 1.20 s of 5.00 s"
+    assert "its figures mean nothing" in line(shown, "warning")
+    assert line(shown, "faults") == "faults     loss 0.1 (seed 7)"
+    assert shown.index("warning") < shown.index("P50")
+
+
+def test_what_the_host_refused_is_said() -> None:
+    made = document({20 * US: 10})
+    made["host"]["asked"].append({"what": "mlock", "granted": False, "detail": "all memory: denied"})
+    assert line(text(made), "refused") == "refused    mlock: all memory: denied"
+
+
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+RUNS = [
+    document({20 * US: 40_000}),
+    document({20 * US: 40_000}, rate=8_000.0),
+    document({20 * US: 900, 1_000 * MS: 100}, lost=100),
+    document({20 * US: 900, 1_000 * MS: 100}, lost=100, rate=200.0),
+    document({999 * MS: 12}),
+    document({}),
+    document({20 * US: 10}, embedded=False, rate=1e8),
+]
+
+
+@pytest.mark.parametrize("made", RUNS)
+def test_without_colour_there_is_no_escape_and_with_it_the_words_are_the_same(made: dict[str, Any]) -> None:
+    plain, coloured = text(made), text(made, colour=True)
+    assert "\x1b" not in plain
+    assert ESCAPE.search(coloured)
+    assert ESCAPE.sub("", coloured) == plain
+
+
+# These hold addresses, counts and reasons of any length; all other lines keep to a terminal of 80 columns.
+LONG = ("rttp bench:", "target ", "host ", "peer ", "answers ", "processor ", "stalls ", "verdict ", "refused ")
+UNBOUNDED = "more pulses were lost than lie beyond"
+
+
+@pytest.mark.parametrize("made", RUNS)
+def test_the_table_fits_80_columns(made: dict[str, Any]) -> None:
+    shown = text(made).splitlines()
+    assert sum(each.startswith("P") for each in shown) == len(QUANTILES)
+    for each in shown:
+        assert each == each.rstrip()
+        if not each.startswith(LONG) and not each.endswith(UNBOUNDED):
+            assert len(each) <= 80, each
