@@ -21,12 +21,14 @@ import memory
 import open_loop
 import ping_pong
 import startup
-from common import HERE, Table, dump, machine, refuse
+from common import HERE, Table, busy_share, dump, machine, refuse
 
 MODULES: tuple[ModuleType, ...] = (ping_pong, open_loop, design, header_batch, startup, memory)
 DOCUMENT = HERE.parent / "docs" / "BENCHMARKS.md"
 BEGIN = "<!-- figures: written by benches/all.py --write -->"
 END = "<!-- end of figures -->"
+BUSY = 0.1
+"""Share of the processors' time in use beforehand from which nothing is written: it would be measured, too."""
 QUICK = ("--seconds", "1", "--pairs", "1")
 
 
@@ -73,12 +75,14 @@ def figures(result: dict[str, Any], tables: dict[str, list[Table]]) -> str:
     kind = "virtual machine" if about["virtual"] else "machine"
     head = [
         f"Measured on {result['date']} by `{result['command']}`: rttp {about['rttp']}; {about['cpu']},"
-        f" {about['cores']} cores ({kind}); Linux {about['kernel']}, Python {about['python']}.",
+        f" {about['cores']} cores ({kind}), {result['busy_before']:.0%} busy before the start; Linux {about['kernel']},"
+        f" Python {about['python']}.",
     ]
     if result["quick"]:
         head.append("**A trial of the scripts, one short round each: these figures mean nothing.**")
     sections = [
-        f"{table.markdown()}\n\n`python benches/{name}.py`" for name, found in tables.items() for table in found
+        "\n\n".join([*(table.markdown() for table in found), f"`python benches/{name}.py`"])
+        for name, found in tables.items()
     ]
     return "\n\n".join([*head, *sections, criterion_table(result["criterion"]).markdown()])
 
@@ -102,10 +106,14 @@ def main() -> None:
     options = made.parse_args()
     if options.write and not options.document.is_file():
         raise refuse(f"{options.document} does not exist")
+    busy = busy_share()
+    if options.write and not options.quick and busy > BUSY:
+        raise refuse(f"the machine is {busy:.0%} busy: end what else runs, or see that the scripts work with --quick")
     result: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "command": "python benches/all.py --write",
         "quick": options.quick,
+        "busy_before": busy,
         "machine": machine(),
         "criterion": criterion(),
     }

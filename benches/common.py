@@ -330,6 +330,18 @@ def machine() -> dict[str, Any]:
     }
 
 
+def busy_share(seconds: float = 1.0) -> float:
+    """Share of all processors' time that somebody uses now, stolen time included."""
+    readings = []
+    for pause in (seconds, 0.0):
+        line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+        times = [int(word) for word in line.split()[1:9]]
+        readings.append((sum(times), times[3] + times[4]))
+        time.sleep(pause)
+    (total, idle), (total_after, idle_after) = readings
+    return 1 - (idle_after - idle) / max(total_after - total, 1)
+
+
 Measure = Callable[[argparse.Namespace], dict[str, Any]]
 Show = Callable[[dict[str, Any]], list[Table]]
 

@@ -41,9 +41,10 @@ def error_of(done: subprocess.CompletedProcess[str]) -> tuple[int, str]:
     return done.returncode, lines[0].removeprefix("error[").partition("]")[0]
 
 
-def pulse(kind: str, payload: bytes = b"", **values: int | bytes) -> bytes:
+def pulse(kind: str | int, payload: bytes = b"", **values: int | bytes) -> bytes:
     """A datagram; values may be bad on purpose."""
-    return _core.emit({"kind": KIND[kind], **values}, now_ns=time.time_ns()) + payload
+    number = KIND[kind] if isinstance(kind, str) else kind
+    return _core.emit({"kind": number, **values}, now_ns=time.time_ns()) + payload
 
 
 def turned(datagram: bytes) -> bytes | None:

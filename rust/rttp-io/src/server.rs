@@ -16,6 +16,9 @@ use crate::link::{Link, UdpLink, UdpOptions, Wait};
 use crate::meter::Heart;
 use crate::outcome::{ServerOutcome, Usage};
 
+/// Looks at an empty socket before the clock is read again.
+const LOOKS: u32 = 16;
+
 /// How to run a responder.
 #[derive(Clone)]
 pub struct ServerOptions {
@@ -125,10 +128,10 @@ fn serve(
     let mut wall = Wall::new(clock);
     let mut buffer = vec![0; 1 << 16].into_boxed_slice();
     let mut answers_dropped = 0;
-    let wait = if options.spin { Wait::Poll } else { Wait::Block };
+    let (wait, looks) = if options.spin { (Wait::Poll, LOOKS) } else { (Wait::Block, 1) };
     while !stop.load(Ordering::Relaxed) {
         // An error here is one that an earlier answer met (ICMP): it concerns that sender, not this node.
-        let arrival = link.recv(&mut buffer, wait).ok().flatten();
+        let arrival = (0..looks).find_map(|_| link.recv(&mut buffer, wait).ok().flatten());
         if arrival.is_none() && !options.spin {
             publish(live, responder.total());
             continue;

@@ -39,8 +39,8 @@ pub struct UdpLink {
     fd: OwnedFd,
     local: SocketAddr,
     receive_buffer: usize,
-    /// Neither addresses nor control data are wanted of arrivals.
-    plain: bool,
+    stamps: bool,
+    connected: bool,
     from: libc::sockaddr_storage,
     from_length: socklen_t,
     overflow: u32,
@@ -81,7 +81,8 @@ impl UdpLink {
             fd: socket.into(),
             local,
             receive_buffer,
-            plain: connected && !options.stamps,
+            stamps: options.stamps,
+            connected,
             // SAFETY: sockaddr_storage is plain old data; all zeros is its empty value (family AF_UNSPEC).
             from: unsafe { zeroed() },
             from_length: 0,
@@ -138,11 +139,20 @@ impl UdpLink {
         Ok(Arrival { length, kernel_ns })
     }
 
-    /// A connected link without stamps needs neither the sender's address nor control data.
+    /// Without stamps there is no control data to read, and a connected link knows who sends: each is a part of the
+    /// call that the round trip is spared.
     fn receive_plain(&mut self, buffer: &mut [u8], flags: c_int) -> io::Result<Arrival> {
-        let (data, length) = (buffer.as_mut_ptr().cast::<c_void>(), buffer.len());
-        // SAFETY: `data` is writable for `length` bytes and outlives the call.
-        let length = check(unsafe { libc::recv(self.fd.as_raw_fd(), data, length, flags) })?;
+        let (data, size) = (buffer.as_mut_ptr().cast::<c_void>(), buffer.len());
+        let fd = self.fd.as_raw_fd();
+        let length = if self.connected {
+            // SAFETY: `data` is writable for `size` bytes and outlives the call.
+            check(unsafe { libc::recv(fd, data, size, flags) })?
+        } else {
+            self.from_length = length_of::<libc::sockaddr_storage>();
+            let (from, from_length) = ((&raw mut self.from).cast(), &raw mut self.from_length);
+            // SAFETY: `data` is writable for `size` bytes, `from` for `from_length`; all outlive the call.
+            check(unsafe { libc::recvfrom(fd, data, size, flags, from, from_length) })?
+        };
         Ok(Arrival { length, kernel_ns: None })
     }
 }
@@ -171,7 +181,7 @@ impl Link for UdpLink {
             Wait::Poll => libc::MSG_DONTWAIT,
             Wait::Block => 0,
         };
-        let arrival = if self.plain { self.receive_plain(buffer, flags) } else { self.receive(buffer, flags) };
+        let arrival = if self.stamps { self.receive(buffer, flags) } else { self.receive_plain(buffer, flags) };
         match arrival {
             Ok(arrival) => Ok(Some(arrival)),
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
@@ -192,7 +202,7 @@ impl Link for UdpLink {
     }
 
     fn buffer_drops(&self) -> u64 {
-        // The control message comes with the next datagram, so drops at the very end show only in SO_MEMINFO.
+        // The control message comes with the next datagram, and only with stamps; SO_MEMINFO knows at any time.
         u64::from(self.overflow.max(meminfo_drops(&self.fd).unwrap_or(0)))
     }
 }
