@@ -266,7 +266,9 @@ def shown_ratio(ratio: dict[str, float]) -> str:
 
 
 def _two_digits(ratio: float) -> str:
-    """Never a ratio rounded to zero, no decimals where they say nothing."""
+    """Never a ratio rounded to zero, no decimals where they say nothing; `open` where loss left one of the two open."""
+    if not ratio or not math.isfinite(ratio):
+        return "open"
     return f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.2f}" if ratio >= 0.0995 else f"{ratio:.2g}"
 
 

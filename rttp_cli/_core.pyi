@@ -80,7 +80,7 @@ class Parsed:
         """The first broken rule, `None` for a good pulse."""
     @property
     def header_length(self) -> int:
-        """Where the payload starts, bytes."""
+        """Where the payload starts, bytes: after the last row, for a pulse that is not good."""
     @property
     def tag_length(self) -> int:
         """Authentication tag at the end, bytes; 0 when the pulse is not sealed or not good."""

@@ -38,6 +38,8 @@ def heading(pulse: Pulse) -> Iterator[str]:
     if pulse.tag_length:
         sizes += f", tag {pulse.tag_length}"
     yield paint(f"{pulse.dialect}{order} ({why}), {sizes}", "1")
+    if pulse.as_rttp1:
+        yield paint(f"as rttp1: {pulse.as_rttp1.slug} at offset {pulse.as_rttp1.offset}", "33")
     if pulse.reject:
         yield paint(f"rejected: {describe(pulse)}", "31")
 

@@ -14,7 +14,10 @@ MAX_INPUT = 16 << 20
 """Bytes of text or raw data read at most."""
 
 _HEX_DRESS = re.compile(r"0x|[\s:,_-]", re.IGNORECASE)
-_DUMP_LINE = re.compile(r"^\s*[0-9a-fA-F]{4,8}:?\s+((?:[0-9a-fA-F]{2,4}\s?)+)(?:\s{2,}.*|\s*\|.*)?$")
+# An offset of 4 to 8 digits, then bytes in groups of one or two; characters stand behind two blanks or a bar.
+_DUMP_LINE = re.compile(
+    r"\s*((?:0x)?[0-9a-fA-F]{4,8}):?(?:\s+((?:[0-9a-fA-F]{2}){1,2}(?:\s{1,2}(?:[0-9a-fA-F]{2}){1,2})*))?(?:\s.*)?"
+)
 
 
 def decode(text: str, encoding: Encoding = "auto") -> bytes:
@@ -73,10 +76,9 @@ def split(data: bytes, encoding: Encoding = "auto", stride: int | None = None) -
 
 def _lines(text: str, encoding: Encoding) -> list[bytes]:
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
-    if encoding != "base64" and lines and all(_DUMP_LINE.match(line) for _, line in lines):
-        # A hex dump (xxd, hexdump -C, tcpdump -x): offsets in front, characters behind, one datagram.
-        digits = "".join((_DUMP_LINE.match(line) or [""])[1] for _, line in lines)
-        return [decode(digits, "hex")]
+    dump = _dump([line for _, line in lines]) if encoding in ("auto", "hex") else None
+    if dump is not None:
+        return [dump]
     datagrams = []
     for number, line in lines:
         try:
@@ -86,3 +88,32 @@ def _lines(text: str, encoding: Encoding) -> list[bytes]:
     if not datagrams:
         raise RttpError("bad-encoding", "the input holds only blanks and comments")
     return datagrams
+
+
+def _dump(lines: list[str]) -> bytes | None:
+    """The bytes of a hex dump (xxd, hexdump -C, od -Ax -tx1, tcpdump -x), or `None` if the lines are not one.
+
+    The offset of each line must be the number of bytes before it: nothing else tells a dump from hex. A line `*` stands
+    for repeated ones, as far as the next offset.
+    """
+    data, repeated = bytearray(), False
+    for i, line in enumerate(lines):
+        if line.strip() == "*":
+            repeated = True
+            continue
+        match = _DUMP_LINE.fullmatch(line.rstrip())
+        if match is None:
+            return None
+        offset = int(match[1].removeprefix("0x"), 16)
+        if repeated and len(data) >= 16 and len(data) <= offset <= MAX_INPUT:
+            data += data[-16:] * ((offset - len(data)) // 16)
+        repeated = False
+        if offset != len(data) or (match[2] is None and i < len(lines) - 1):
+            return None
+        data += _dump_bytes(match[2] or "")
+    return bytes(data) if data and len(lines) > 1 else None
+
+
+def _dump_bytes(groups: str) -> bytes:
+    # Sixteen bytes a line at the most: what looks like more hex behind them are the characters.
+    return bytes.fromhex(groups)[:16]

@@ -36,14 +36,19 @@ class Pulse:
     header_length: int
     tag_length: int
     layout: _core.Layout = field(repr=False)
+    as_rttp1: _core.Reject | None = None
+    """What the default dialect says of a datagram whose dialect is a guess."""
 
     @classmethod
     def parse(cls, data: bytes, dialect: str | None = None, byte_order: str = "big", *, strict: bool = False) -> Pulse:
         """Reads a datagram; without `dialect` it is found (`RTTP-1.6`), and guessed only if not `strict`.
 
-        Raises `RttpError` unknown-name for a dialect that is none.
+        `byte_order` little alone means the one dialect that has it, `struct74`. Raises `RttpError` unknown-name for a
+        dialect that is none.
         """
         ground = "asked"
+        if dialect is None and byte_order == "little":
+            dialect = "struct74"
         if dialect is None:
             found = _core.detect(data, strict)
             if isinstance(found, _core.Reject):
@@ -62,6 +67,7 @@ class Pulse:
             header_length=parsed.header_length,
             tag_length=parsed.tag_length,
             layout=table,
+            as_rttp1=_core.parse(data).reject if ground == "guess" else None,
         )
 
     @property
@@ -94,6 +100,8 @@ class Pulse:
         if self.tag:
             document["tag"] = self.tag.hex()
         document["reject"] = self.reject and {"slug": self.reject.slug, "offset": self.reject.offset}
+        if self.as_rttp1:
+            document["as_rttp1"] = {"slug": self.as_rttp1.slug, "offset": self.as_rttp1.offset}
         return document
 
 

@@ -27,6 +27,7 @@ from loopback.ends import (
     error_of,
     peer,
     pulse,
+    refused,
     rttp,
     turned,
     wait_until,
@@ -35,7 +36,7 @@ from loopback.ends import (
 
 from rttp_cli import _core
 
-SHORT = ("-d", "200ms", "-w", "50ms")
+SHORT = ("-d", "100ms", "-w", "20ms")
 OPEN_LOOP = ("--rate", "2k")
 
 
@@ -59,7 +60,7 @@ def shape(value: Any) -> Any:
     return [shape(value[0])] if isinstance(value, list) and value else None
 
 
-@pytest.mark.parametrize("pace", [(), OPEN_LOOP, ("--mode", "ping-pong"), ("--mode", "open-loop", *OPEN_LOOP)])
+@pytest.mark.parametrize("pace", [(), ("--mode", "open-loop", *OPEN_LOOP)])
 def test_a_run_is_told_on_stdout_and_nothing_on_stderr(pace: tuple[str, ...]) -> None:
     done = rttp("bench", *SHORT, *pace)
     assert (done.returncode, done.stderr) == (0, "")
@@ -109,8 +110,8 @@ def test_every_pulse_is_a_sample_and_both_ends_agree(pace: tuple[str, ...]) -> N
 
 
 def test_an_open_loop_sends_every_pulse_of_its_schedule() -> None:
-    document = result_of("-d", "300ms", "-w", "100ms", "--rate", "1k")
-    assert document["counts"]["sent"] == 300
+    document = result_of("-d", "200ms", "-w", "100ms", "--rate", "1k")
+    assert document["counts"]["sent"] == 200
     assert document["run"] | {"rate_pps": 1000.0, "mode": "open-loop"} == document["run"]
 
 
@@ -145,7 +146,9 @@ def test_pulses_on_the_wire_are_what_was_asked_for() -> None:
         document = result_of("-t", target, *arguments)
     assert document["counts"]["answered"] == 3
     pings = [pulse for pulse in taken if pulse["kind"] == KIND["PING"]]
-    assert {(pulse["version"], pulse["priority"], pulse["length"], pulse["flags"]) for pulse in pings} == {(1, 7, 100, 0)}
+    assert {(pulse["version"], pulse["priority"], pulse["length"], pulse["flags"]) for pulse in pings} == {
+        (1, 7, 100, 0)
+    }
     seqs = [pulse["seq_id"] for pulse in pings]
     assert seqs[-3:] == [0xFFFF_FFFF, 0, 1], "the sequence starts at the seed and wraps"
     assert set(seqs[:-3]) <= {0xFFFF_FFFE, 0xFFFF_FFFD, 0xFFFF_FFFC}, "before it come those that look for the target"
@@ -183,17 +186,14 @@ def test_a_tenth_lost_makes_p99_unbounded_in_the_text(tmp_path: Path) -> None:
 
 
 def test_faults_show_in_the_counts() -> None:
-    twice = result_of("-d", "60s", "-w", "0s", "-n", "300", "--rate", "2k", "--fault", "duplicate=1", "--timeout", "5s")
+    start = ("-d", "60s", "-w", "0s", "-n", "300", "--rate", "2k")
+    twice = result_of(*start, "--fault", "duplicate=1", "--timeout", "5s")
     assert twice["counts"]["duplicates"] > 0
     assert twice["peer"]["received"] > twice["counts"]["sent_in_all"]
-    broken = result_of(
-        "-d", "60s", "-w", "0s", "-n", "300", "--rate", "2k", "-s", "64", "--fault", "corrupt=0.5,seed=3", "--timeout", "1s"
-    )
+    broken = result_of(*start, "--size", "64", "--fault", "corrupt=0.5,seed=3", "--timeout", "200ms")
     assert broken["peer"]["rejects"].keys() & {"bad-version", "unknown-kind", "unknown-flag"}
     assert broken["counts"]["answered"] + broken["counts"]["lost"] == broken["counts"]["sent"] == 300
-    swapped = result_of(
-        "-d", "60s", "-w", "0s", "-n", "300", "--rate", "2k", "--fault", "reorder=20%", "--fault", "seed=3"
-    )
+    swapped = result_of(*start, "--fault", "reorder=20%", "--fault", "seed=3")
     assert swapped["counts"]["reordered"] > 0
 
 
@@ -228,8 +228,8 @@ def test_a_closed_port_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"", b"hello", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff" * 1_400, pulse("DATA"), pulse("PONG", version=2)],
-    ids=["empty", "text", "http", "ones", "no-pong", "version"],
+    [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", pulse("DATA")],
+    ids=["empty", "text", "no-pong"],
 )
 def test_a_target_that_talks_something_else_is_not_rttp(garbage: bytes) -> None:
     with peer(lambda _: garbage) as (target, _):
@@ -243,7 +243,7 @@ def test_a_target_that_talks_something_else_is_not_rttp(garbage: bytes) -> None:
     [
         ("--rate", "0"),
         ("--rate", "-1"),
-        ("--rate=-1"),
+        ("--rate=-1",),
         ("--rate", "1e12"),
         ("--rate", "1e400"),
         ("--rate", "nan"),
@@ -292,24 +292,29 @@ def test_a_target_that_talks_something_else_is_not_rttp(garbage: bytes) -> None:
         ("--fault", "seed=x"),
         ("--fault", "seed=18446744073709551616"),
     ],
-    ids=lambda arguments: "_".join(arguments) if isinstance(arguments, tuple) else arguments,
+    ids="_".join,
 )
-def test_options_beside_their_range_are_refused_before_anything_is_sent(arguments: tuple[str, ...] | str) -> None:
-    given = (arguments,) if isinstance(arguments, str) else arguments
-    assert error_of(rttp("bench", *given)) == (2, "bad-option")
+def test_options_beside_their_range_are_refused_before_anything_is_sent(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert refused(capsys, "bench", *arguments) == (2, "bad-option")
+
+
+def test_a_refusal_is_the_programs_exit_code() -> None:
+    assert error_of(rttp("bench", "--rate", "0")) == (2, "bad-option")
 
 
 @pytest.mark.parametrize("target", ["", "127.0.0.1:0", "127.0.0.1:65536", "[::1", ":::", "a..b", "127.0.0.1:\u0663"])
-def test_a_target_that_is_no_address_is_refused(target: str) -> None:
-    assert error_of(rttp("bench", "-t", target)) == (2, "bad-target")
+def test_a_target_that_is_no_address_is_refused(capsys: pytest.CaptureFixture[str], target: str) -> None:
+    assert refused(capsys, "bench", "-t", target) == (2, "bad-target")
 
 
 @pytest.mark.parametrize(
     "arguments",
     [("--nonsense",), ("stray",), ("--mode", "sideways"), ("--count", "x"), ("--limit-at", "x"), ("--rate",)],
 )
-def test_what_cannot_be_understood_is_refused(arguments: tuple[str, ...]) -> None:
-    assert error_of(rttp("bench", *arguments)) == (2, "usage")
+def test_what_cannot_be_understood_is_refused(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    assert refused(capsys, "bench", *arguments) == (2, "usage")
 
 
 def test_more_pulses_on_their_way_than_can_be_held_is_the_hosts_limit() -> None:
@@ -379,9 +384,7 @@ def test_a_signal_ends_a_run_and_what_was_measured_is_kept(
 def test_an_interrupted_run_says_in_its_text_that_it_was_stopped(by: signal.Signals) -> None:
     with Program("bench", "-d", "60s", "-w", "0s") as program:
         tasks = Path(f"/proc/{program.process.pid}/task")
-        wait_until(
-            "a responder", lambda: "rttp-server\n" in [(task / "comm").read_text() for task in tasks.iterdir()]
-        )
+        wait_until("a responder", lambda: "rttp-server\n" in [(task / "comm").read_text() for task in tasks.iterdir()])
         wait_until_it_waits(program.process)
         begun = time.monotonic()
         done = program.stop(by)
@@ -439,13 +442,13 @@ def on_terminal(*arguments: str, stdout: bool, stderr: bool, **environment: str)
 
 
 # Shorter runs show no progress.
-SHOWN = ("-d", "1500ms", "-w", "100ms", "--rate", "200")
+SHOWN = ("-d", "1600ms", "-w", "0s", "--rate", "200", "-n", "200")
 
 
 def test_progress_is_on_stderr_and_leaves_the_json_whole() -> None:
     code, out, err = on_terminal("bench", "--json", *SHOWN, stdout=False, stderr=True)
     assert code == 0, err
-    assert json.loads(out)["counts"]["sent"] == 300
+    assert json.loads(out)["counts"]["sent"] == 200
     assert "warm-up" in err or "run" in err
 
 
@@ -459,11 +462,9 @@ def test_a_terminal_gets_colours_unless_it_wants_none() -> None:
     code, coloured, _ = on_terminal("bench", *SHORT, stdout=True, stderr=False)
     assert code == 0
     assert "\x1b[1m" in coloured
-    for no_color in ("1", ""):
-        code, plain, _ = on_terminal("bench", *SHORT, stdout=True, stderr=False, NO_COLOR=no_color)
-        assert code == 0
-        assert "\x1b" not in plain
-        assert "verdict" in plain
+    code, plain, _ = on_terminal("bench", *SHORT, stdout=True, stderr=False, NO_COLOR="1")
+    assert (code, "\x1b" in plain) == (0, False)
+    assert "verdict" in plain
     code, out, _ = on_terminal("bench", "--json", *SHORT, stdout=True, stderr=False)
     assert (code, "\x1b" in out) == (0, False)
     json.loads(out)

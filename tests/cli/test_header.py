@@ -59,15 +59,37 @@ def test_base64_raw_files_and_stdin_say_the_same(rttp: Run, tmp_path: Path) -> N
     assert rttp("header", "decode", "--json", "-", stdin=encoded.encode()).out == want
 
 
-def test_a_hex_dump_is_read_without_its_offsets_and_characters(rttp: Run) -> None:
-    data = bytes.fromhex(GOOD_HEX)
-    lines = []
-    for i in range(0, len(data), 16):
-        part = data[i : i + 16]
+DUMP = bytes.fromhex(GOOD_HEX) + b" deadbeef cafe babe 00"
+
+
+@pytest.mark.parametrize("tool", ["xxd", "hexdump -C", "od -Ax -tx1", "od -Ax -tx1z", "tcpdump -x"])
+def test_a_hex_dump_is_read_without_its_offsets_and_characters(rttp: Run, tool: str) -> None:
+    """Written as the tools write it (xxd 2022, util-linux 2.38, coreutils 9.1, tcpdump 4.99)."""
+    lines, before = [], b""
+    for i in range(0, len(DUMP), 16):
+        part = DUMP[i : i + 16]
+        shown = "".join(chr(b) if 32 <= b < 127 else "." for b in part)
+        if part == before and len(part) == 16 and tool != "xxd" and tool != "tcpdump -x":
+            lines += ["*"] if lines[-1] != "*" else []
+            continue
+        before = part
         pairs = " ".join(part[j : j + 2].hex() for j in range(0, len(part), 2))
-        lines.append(f"{i:08x}: {pairs:<39}  {''.join(chr(b) if 32 <= b < 127 else '.' for b in part)}")
+        match tool:
+            case "xxd":
+                lines.append(f"{i:08x}: {pairs:<39}  {shown}")
+            case "hexdump -C":
+                lines.append(f"{i:08x}  {part[:8].hex(' '):<23}  {part[8:].hex(' '):<23}  |{shown}|")
+            case "od -Ax -tx1":
+                lines.append(f"{i:06x} {part.hex(' ')}")
+            case "od -Ax -tx1z":
+                lines.append(f"{i:06x} {part.hex(' '):<47}  >{shown}<")
+            case _:
+                lines.append(f"\t0x{i:04x}:  {pairs}")
+    if tool.startswith(("hexdump", "od")):
+        lines.append(f"{len(DUMP):08x}" if tool == "hexdump -C" else f"{len(DUMP):06x}")
     done = rttp("header", "decode", "--json", stdin="\n".join(lines).encode())
-    assert json.loads(done.out)["length"] == 69
+    document = json.loads(done.out)
+    assert (document["length"], bytes.fromhex(document["payload"])) == (len(DUMP), DUMP[64:])
 
 
 def test_many_pulses_come_as_arguments_lines_or_strides(rttp: Run) -> None:
@@ -92,11 +114,19 @@ def test_a_rejected_pulse_shows_what_is_there_and_where_it_breaks(rttp: Run) -> 
     assert "unknown-kind at offset 3 (`kind`)" in rttp("header", "decode", bad_kind).out
 
 
+def test_a_rejected_tail_is_not_shown_twice(rttp: Run) -> None:
+    bad = rttp("header", "build", "--flags", "FEC", "--fec-scheme", "9", "--payload-hex", "aabb", "--unchecked").out
+    document = json.loads(rttp("header", "decode", "--dialect", "rttp1", "--json", bad).out)
+    assert document["reject"] == {"slug": "fec-inconsistent", "offset": 64}
+    assert (document["fields"]["fec_scheme"], document["payload"]) == (9, "aabb")
+
+
 def test_a_guess_is_labelled_and_strict_never_guesses(rttp: Run) -> None:
     little = rttp("header", "build", "--dialect", "struct74", "--byte-order", "little", "--type", "0x1234").out.strip()
     guessed = rttp("header", "decode", little)
     assert guessed.code == 0
     assert "struct74, little-endian (A GUESS)" in guessed.out
+    assert "as rttp1: unknown-flag at offset 2" in guessed.out
     strict = rttp("header", "decode", "--strict", little)
     assert strict.code == 3
     assert "rttp1 (the default: nothing fits)" in strict.out

@@ -14,6 +14,7 @@ from loopback.ends import (
     asking,
     error_of,
     pulse,
+    refused,
     rttp,
     wait_until,
     wait_until_it_waits,
@@ -175,8 +176,8 @@ def test_an_address_of_another_host_cannot_be_listened_on() -> None:
 
 
 @pytest.mark.parametrize("listen", ["", ":::", "[::1", "127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1:-1", "a..b:1"])
-def test_what_is_no_address_cannot_be_listened_on(listen: str) -> None:
-    assert error_of(rttp("recv", "-l", listen)) == (2, "bad-target")
+def test_what_is_no_address_cannot_be_listened_on(capsys: pytest.CaptureFixture[str], listen: str) -> None:
+    assert refused(capsys, "recv", "-l", listen) == (2, "bad-target")
 
 
 @pytest.mark.parametrize(
@@ -191,13 +192,13 @@ def test_what_is_no_address_cannot_be_listened_on(listen: str) -> None:
         ("--receive-buffer", "lots"),
     ],
 )
-def test_options_beside_their_range_are_refused(options: tuple[str, ...]) -> None:
-    assert error_of(rttp("recv", "-l", "127.0.0.1:0", *options)) == (2, "bad-option")
+def test_options_beside_their_range_are_refused(capsys: pytest.CaptureFixture[str], options: tuple[str, ...]) -> None:
+    assert refused(capsys, "recv", "-l", "127.0.0.1:0", *options) == (2, "bad-option")
 
 
 @pytest.mark.parametrize("options", [("--nonsense",), ("--fifo", "x"), ("stray",)])
-def test_what_cannot_be_understood_is_refused(options: tuple[str, ...]) -> None:
-    assert error_of(rttp("recv", *options)) == (2, "usage")
+def test_what_cannot_be_understood_is_refused(capsys: pytest.CaptureFixture[str], options: tuple[str, ...]) -> None:
+    assert refused(capsys, "recv", *options) == (2, "usage")
 
 
 def test_by_default_it_listens_to_this_host_alone() -> None:

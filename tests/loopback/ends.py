@@ -14,7 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pytest
+
 from rttp_cli import _core
+from rttp_cli.cli import main
 
 RTTP = str(Path(sys.executable).with_name("rttp"))
 PATIENCE = 30.0
@@ -39,6 +42,15 @@ def error_of(done: subprocess.CompletedProcess[str]) -> tuple[int, str]:
     assert done.stdout == "", "a failure leaves nothing that could be taken for a result"
     assert len(lines) == 2 and lines[0].startswith("error[") and lines[1].startswith("  hint: "), done.stderr
     return done.returncode, lines[0].removeprefix("error[").partition("]")[0]
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Exit code and slug of a command line that fails before it starts anything, run in this process for speed."""
+    with pytest.raises(SystemExit) as end:
+        main(list(arguments))
+    shown = capsys.readouterr()
+    assert isinstance(end.value.code, int)
+    return error_of(subprocess.CompletedProcess([], end.value.code, shown.out, shown.err))
 
 
 def pulse(kind: str | int, payload: bytes = b"", **values: int | bytes) -> bytes:

@@ -42,8 +42,6 @@ def decode(
     from rttp_cli.wire.pulse import Pulse
 
     name = None if dialect == "auto" else dialect
-    if name is None and byte_order == "little":
-        name = "struct74"
     found = datagrams(texts or [], file, source, stride)
     pulses = (Pulse.parse(data, name, byte_order, strict=strict) for data in found)
     bad = 0

@@ -28,7 +28,7 @@ def diff(
     """Compare two pulses field by field. Exit 0 when they are the same, 1 when they differ."""
     from rttp_cli.wire.pulse import Pulse
 
-    name = "struct74" if dialect == "auto" and byte_order == "little" else None if dialect == "auto" else dialect
+    name = None if dialect == "auto" else dialect
     pulses = []
     for text in (a, b):
         found = datagrams([text], None, source, None)

@@ -217,7 +217,7 @@ impl Watch {
         let report = |heart: &Heart, role| {
             let (count, total_ns) = heart.totals();
             let stalls = CoreStalls::relative(&heart.stalls(), origin);
-            CoreStalls { core: heart.core, role, count, total_ns, stalls }
+            CoreStalls { core: heart.core, role, count, total_ns, longest_ns: heart.longest(), stalls }
         };
         let sender = self.sender.as_deref().map(|h| report(h, if shared { "both" } else { "sender" }));
         let responder = self.responder.as_deref().filter(|_| !shared).map(|h| report(h, "responder"));

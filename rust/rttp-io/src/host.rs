@@ -13,7 +13,7 @@ use crate::error::Error;
 /// One thing asked of the host and what it said.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Asked {
-    /// What: `affinity`, `fifo`, `mlock`, `cpu-dma-latency`, `timer-slack`, `idle-policy`.
+    /// What: `affinity`, `fifo`, `mlock`, `cpu-dma-latency`, `timer-slack`, `stall-meter`.
     pub what: &'static str,
     /// Whether it was granted.
     pub granted: bool,

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`clock`], [`host`] (cores, priorities, idle states), [`meter`] (stalls), [`link`] (datagrams in and
 //! out), [`server`] (the responder's thread), [`plan`] and [`generator`] (the load), [`outcome`] (what was counted),
-//! [`quantile`] (how sure a percentile is). Every `unsafe` of the core is in here, beside its proof.
+//! [`quantile`] (how sure a percentile is). Every `unsafe` of the project is in here beside its proof,
+//! but for Python's buffer protocol in rttp-py.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod clock;

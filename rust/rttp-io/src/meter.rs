@@ -34,6 +34,7 @@ pub struct Heart {
     last: AtomicU64,
     count: AtomicUsize,
     total: AtomicU64,
+    longest: AtomicU64,
     kept: Box<[(AtomicU64, AtomicU64)]>,
 }
 
@@ -42,8 +43,8 @@ impl Heart {
     #[must_use]
     pub fn new(core: Option<usize>) -> Arc<Heart> {
         let kept = (0..KEPT).map(|_| (AtomicU64::new(0), AtomicU64::new(0))).collect();
-        let (last, count, total) = (AtomicU64::new(0), AtomicUsize::new(0), AtomicU64::new(0));
-        Arc::new(Heart { core, last, count, total, kept })
+        let zero = || AtomicU64::new(0);
+        Arc::new(Heart { core, last: zero(), count: AtomicUsize::new(0), total: zero(), longest: zero(), kept })
     }
 
     /// A sign of life. Two threads of one core may race here by being switched between clock and heart; the later wins.
@@ -68,6 +69,7 @@ impl Heart {
     fn stalled(&self, start: Nanos, length: Nanos) {
         let i = self.count.fetch_add(1, Ordering::Relaxed);
         self.total.fetch_add(length, Ordering::Relaxed);
+        self.longest.fetch_max(length, Ordering::Relaxed);
         if let Some((s, l)) = self.kept.get(i) {
             s.store(start, Ordering::Relaxed);
             l.store(length, Ordering::Release);
@@ -79,12 +81,19 @@ impl Heart {
         self.last.store(0, Ordering::Relaxed);
         self.count.store(0, Ordering::Relaxed);
         self.total.store(0, Ordering::Relaxed);
+        self.longest.store(0, Ordering::Relaxed);
     }
 
     /// How many stalls there were and how long all of them together, ns.
     #[must_use]
     pub fn totals(&self) -> (usize, Nanos) {
         (self.count.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
+    }
+
+    /// The longest of all, ns.
+    #[must_use]
+    pub fn longest(&self) -> Nanos {
+        self.longest.load(Ordering::Relaxed)
     }
 
     /// The first stalls one by one, at most 4,096.
@@ -180,6 +189,8 @@ mod tests {
         }
         assert_eq!(heart.totals(), (9_999, 9_999 * 200_000));
         assert_eq!(heart.stalls().len(), KEPT);
+        heart.beat(heart.last.load(Ordering::Relaxed) + 9_000_000);
+        assert_eq!(heart.longest(), 9_000_000, "the longest is known even when it is not kept");
         heart.restart();
         assert!(heart.stalls().is_empty());
     }

@@ -84,6 +84,8 @@ pub struct CoreStalls {
     pub count: usize,
     /// All together, ns.
     pub total_ns: Nanos,
+    /// The longest, ns.
+    pub longest_ns: Nanos,
     /// The first ones, `start` counted from the first measured pulse's due time, negative during the warm-up.
     pub stalls: Vec<(i64, Nanos)>,
 }

@@ -93,8 +93,8 @@ impl Columns {
     fn gather<const H: usize>(&mut self, buffer: &[u8], spans: Spans<'_>) {
         let Columns { dialect, status, reject_offset, fields } = self;
         let rows = spans.rows(buffer.len());
-        status.resize(rows, 0);
-        reject_offset.resize(rows, 0);
+        grow(status, rows);
+        grow(reject_offset, rows);
         fields.iter_mut().for_each(|(_, data)| data.resize(rows));
         let fast = core::ptr::eq(*dialect, &raw const RTTP1);
         let blocks = status.chunks_mut(BLOCK).zip(reject_offset.chunks_mut(BLOCK));
@@ -141,11 +141,11 @@ impl Data {
 
     fn resize(&mut self, rows: usize) {
         match self {
-            Data::U8(v) => v.resize(rows, 0),
-            Data::U16(v) => v.resize(rows, 0),
-            Data::U32(v) => v.resize(rows, 0),
-            Data::U64(v) => v.resize(rows, 0),
-            Data::Bytes(n, v) => v.resize(rows * *n, 0),
+            Data::U8(v) => grow(v, rows),
+            Data::U16(v) => grow(v, rows),
+            Data::U32(v) => grow(v, rows),
+            Data::U64(v) => grow(v, rows),
+            Data::Bytes(n, v) => grow(v, rows * *n),
         }
     }
 
@@ -168,6 +168,15 @@ impl Data {
                 }
             }
         }
+    }
+}
+
+/// Memory that is new comes zeroed from the system: writing the zeros again would double the time of a large batch.
+fn grow<T: Clone + core::default::Default>(column: &mut Vec<T>, length: usize) {
+    if column.capacity() < length {
+        *column = vec![T::default(); length];
+    } else {
+        column.resize(length, T::default());
     }
 }
 

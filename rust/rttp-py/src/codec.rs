@@ -82,12 +82,14 @@ fn to_python<'py>(py: Python<'py>, field: &Field, value: Value) -> PyResult<Boun
 pub(crate) fn parse(py: Python<'_>, data: &[u8], dialect: &str, byte_order: &str) -> PyResult<Parsed> {
     let dialect = find(dialect, byte_order)?;
     let fields = PyDict::new(py);
+    let mut rows_end = 0;
     for (field, value) in codec::rows(dialect, data) {
+        rows_end = rows_end.max(field.end());
         fields.set_item(field.name, to_python(py, field, value)?)?;
     }
     let (reject, header_length, tag_length) = match dialect.judge(data) {
         Ok(extent) => (None, extent.header, extent.tag),
-        Err(reject) => (Some(Reject(reject)), dialect.fixed.min(data.len()), 0),
+        Err(reject) => (Some(Reject(reject)), rows_end, 0),
     };
     let fields = fields.unbind();
     Ok(Parsed { dialect: dialect.name, byte_order: order_name(dialect), fields, reject, header_length, tag_length })

@@ -283,7 +283,7 @@ fn outcome_dict<'py>(py: Python<'py>, o: &Outcome) -> PyResult<Bound<'py, PyDict
         entry.set_item("role", s.role)?;
         entry.set_item("count", s.count)?;
         entry.set_item("total_ns", s.total_ns)?;
-        entry.set_item("longest_ns", s.stalls.iter().map(|(_, length)| *length).max().unwrap_or(0))?;
+        entry.set_item("longest_ns", s.longest_ns)?;
         entry.set_item("stalls", s.stalls.clone())?;
         stalls.append(entry)?;
     }

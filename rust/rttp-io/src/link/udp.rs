@@ -1,5 +1,5 @@
-//! UDP over IPv4 and IPv6: one datagram a call. Batches of system calls gain nothing in packets per second (the stack
-//! costs twenty times the call, see docs/BENCHMARKS.md), and they cost a ping-pong an empty look at the queue each time.
+//! UDP over IPv4 and IPv6: one datagram a call. The stack costs many times the call (docs/BENCHMARKS.md), so batches save a
+//! small share, and only where many datagrams wait; a ping-pong they cost an empty look at the queue each time.
 
 use std::io;
 use std::mem::{MaybeUninit, size_of, zeroed};
