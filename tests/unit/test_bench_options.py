@@ -60,7 +60,7 @@ def test_the_fastest_and_the_slowest_rate_are_accepted(rate: float, seconds: flo
     ],
 )
 def test_a_value_beside_its_range_is_refused_and_one_at_its_edge_is_not(
-    option: str, bad: tuple[int, ...], good: tuple[int | None, ...]
+    option: str, bad: tuple[Any, ...], good: tuple[Any, ...]
 ) -> None:
     for value in bad:
         message = refusal(**{option: value})

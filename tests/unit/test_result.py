@@ -400,9 +400,14 @@ RUNS = [
 ]
 
 
-@pytest.mark.parametrize("made", RUNS)
-def test_without_colour_there_is_no_escape_and_with_it_the_words_are_the_same(made: dict[str, Any]) -> None:
-    plain, coloured = text(made), text(made, colour=True)
+@pytest.fixture(scope="module", params=RUNS)
+def result(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """A summary of every kind."""
+    return summarise(request.param, LIMIT, 0.9999)
+
+
+def test_without_colour_there_is_no_escape_and_with_it_the_words_are_the_same(result: dict[str, Any]) -> None:
+    plain, coloured = render(result), render(result, colour=True)
     assert "\x1b" not in plain
     assert ESCAPE.search(coloured)
     assert ESCAPE.sub("", coloured) == plain
@@ -413,9 +418,8 @@ LONG = ("rttp bench:", "target ", "host ", "peer ", "answers ", "processor ", "s
 UNBOUNDED = "more pulses were lost than lie beyond"
 
 
-@pytest.mark.parametrize("made", RUNS)
-def test_the_table_fits_80_columns(made: dict[str, Any]) -> None:
-    shown = text(made).splitlines()
+def test_the_table_fits_80_columns(result: dict[str, Any]) -> None:
+    shown = render(result).splitlines()
     assert sum(each.startswith("P") for each in shown) == len(QUANTILES)
     for each in shown:
         assert each == each.rstrip()

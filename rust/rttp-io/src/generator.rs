@@ -3,10 +3,8 @@
 //! On a machine with few cores a sender and a receiver thread put each other off the core; a single thread that turns
 //! from one to the other does not, and it needs no queue and no lock (see docs/BENCHMARKS.md).
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rttp_proto::dialects::rttp1::{FLAG_ECHO, HEADER, Kind, MAX_DATAGRAM};
@@ -17,12 +15,10 @@ use rttp_proto::tally::Tally;
 use crate::clock::{Clock, Nanos, Wall};
 use crate::error::Error;
 use crate::flight::{Flight, Landing, Launch};
-use crate::host::{self, Asked, AwakeCores};
-use crate::link::{Arrival, FaultyLink, Link, UdpLink, UdpOptions, Wait};
-use crate::meter::{Heart, Idler};
-use crate::outcome::{CoreStalls, Counts, Outcome, Usage, histogram};
+use crate::link::{Arrival, Link, Wait};
+use crate::outcome::{Counts, Latencies, Seen, Usage};
 use crate::plan::{Pace, Plan, Schedule};
-use crate::server::{Server, ServerOptions};
+use crate::watch::Watch;
 
 /// Sends in a row before the sender looks for answers again, when it is behind its schedule.
 const BURST: u32 = 16;
@@ -48,200 +44,8 @@ pub struct Progress {
     pub elapsed_ns: AtomicU64,
 }
 
-/// A run under way.
-pub struct Run {
-    stop: Arc<AtomicBool>,
-    progress: Arc<Progress>,
-    thread: JoinHandle<Result<Outcome, Error>>,
-}
-
-impl Run {
-    /// Starts a plan on a thread of its own. `stop` ends it early; what was measured by then is kept.
-    ///
-    /// # Errors
-    /// The thread cannot be started. Everything else comes out of [`Run::finish`].
-    pub fn start(plan: Plan, stop: Arc<AtomicBool>) -> Result<Run, Error> {
-        let progress = Arc::new(Progress::default());
-        let (told, seen) = (stop.clone(), progress.clone());
-        let thread = thread::Builder::new()
-            .name("rttp-sender".into())
-            .spawn(move || execute(&plan, &told, &seen))
-            .map_err(|source| Error::Socket { call: "clone", source })?;
-        Ok(Run { stop, progress, thread })
-    }
-
-    /// How far it is.
-    #[must_use]
-    pub fn progress(&self) -> &Progress {
-        &self.progress
-    }
-
-    /// Whether [`Run::finish`] would return at once.
-    #[must_use]
-    pub fn finished(&self) -> bool {
-        self.thread.is_finished()
-    }
-
-    /// Ends it early.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-
-    /// Waits for the end.
-    ///
-    /// # Errors
-    /// Why the run could not start or go on.
-    pub fn finish(self) -> Result<Outcome, Error> {
-        self.thread.join().map_err(|_| Error::Panicked("sender"))?
-    }
-}
-
-/// Runs a plan on the calling thread.
-///
-/// # Errors
-/// The target cannot be reached or does not answer, or the host refuses what the plan asks for.
-pub fn execute(plan: &Plan, stop: &AtomicBool, progress: &Progress) -> Result<Outcome, Error> {
-    let clock = Clock::new();
-    let mut asked = Vec::new();
-    let _awake = plan.awake.then(|| match AwakeCores::hold() {
-        Ok(held) => {
-            asked.push(Asked { what: "cpu-dma-latency", granted: true, detail: "0 µs".into() });
-            Some(held)
-        }
-        Err(e) => {
-            asked.push(Asked::of("cpu-dma-latency", "/dev/cpu_dma_latency", Err(e)));
-            None
-        }
-    });
-    if plan.lock_memory {
-        asked.push(Asked::of("mlock", "all memory", host::lock_memory()));
-    }
-    let watch = Watch::new(plan, &clock, &mut asked);
-    let udp = UdpOptions { receive_buffer: plan.receive_buffer, stamps: false, ..UdpOptions::default() };
-    let server = match plan.target {
-        Some(_) => None,
-        None => {
-            let options = ServerOptions {
-                address: (Ipv4Addr::LOCALHOST, 0).into(),
-                fingerprint: [0; 32],
-                echo: true,
-                spin: plan.spin,
-                seat: plan.server_seat.clone(),
-                udp: udp.clone(),
-            };
-            Some(Server::start(options, &clock, watch.responder.clone())?)
-        }
-    };
-    let target = plan.target.or(server.as_ref().map(Server::address)).unwrap_or((Ipv4Addr::LOCALHOST, 0).into());
-    asked.extend(plan.seat.take()?);
-    let patience = plan.timeout.clamp(Duration::from_millis(1), Duration::from_millis(100));
-    let link = UdpLink::connected(target, &UdpOptions { stamps: plan.stamps, patience, ..udp })?;
-    let (local, receive_buffer) = (link.local(), link.receive_buffer());
-    let done = if plan.faults.none() {
-        Generator::new(link, plan, &clock, &watch, target)?.run(stop, progress)
-    } else {
-        let link = FaultyLink::new(link, plan.faults, clock.clone());
-        Generator::new(link, plan, &clock, &watch, target)?.run(stop, progress)
-    };
-    let server = server.map(Server::stop).transpose()?;
-    let stalls = watch.finish(done.as_ref().map_or(0, |d| d.origin));
-    let done = done?;
-    Ok(Outcome {
-        target,
-        local,
-        started_unix_ns: done.started_unix_ns,
-        sending_ns: done.sending_ns,
-        lasted_ns: done.lasted_ns,
-        interrupted: done.interrupted,
-        counts: done.counts,
-        response: done.response,
-        service: done.service,
-        lateness: done.lateness,
-        wakeup: done.wakeup,
-        tally: done.tally,
-        server,
-        receive_buffer,
-        usage: done.usage,
-        asked,
-        stalls,
-    })
-}
-
-/// The hearts of the cores a plan uses and the threads that keep them beating.
-struct Watch {
-    sender: Option<Arc<Heart>>,
-    responder: Option<Arc<Heart>>,
-    idlers: Vec<Idler>,
-}
-
-impl Watch {
-    /// A sleeping sender whose answers come from another clock needs an idler, and that a core of its own to sit on.
-    fn new(plan: &Plan, clock: &Clock, asked: &mut Vec<Asked>) -> Watch {
-        let mut watch = Watch { sender: None, responder: None, idlers: Vec::new() };
-        if !plan.meter {
-            return watch;
-        }
-        let heart = Heart::new(plan.seat.core);
-        if plan.target.is_some() && !plan.spin && plan.pace == Pace::PingPong {
-            let core = plan.seat.core;
-            let needs_core = Asked { what: "stall-meter", granted: false, detail: "the sender is not pinned".into() };
-            match core.ok_or(needs_core).and_then(|core| Idler::start(heart.clone(), core, clock.clone())) {
-                Ok(idler) => {
-                    asked.extend(idler.asked.iter().cloned());
-                    watch.idlers.push(idler);
-                    watch.sender = Some(heart);
-                }
-                Err(refused) => asked.push(refused),
-            }
-            return watch;
-        }
-        if plan.target.is_none() {
-            let core = plan.server_seat.core;
-            let shared = core.is_some() && core == plan.seat.core;
-            watch.responder = Some(if shared { heart.clone() } else { Heart::new(core) });
-        }
-        watch.sender = Some(heart);
-        watch
-    }
-
-    fn restart(&self) {
-        self.sender.iter().chain(&self.responder).for_each(|heart| heart.restart());
-    }
-
-    fn finish(self, origin: Nanos) -> Vec<CoreStalls> {
-        self.idlers.into_iter().for_each(Idler::stop);
-        let shared = match (&self.sender, &self.responder) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            _ => false,
-        };
-        let report = |heart: &Heart, role| {
-            let (count, total_ns) = heart.totals();
-            let stalls = CoreStalls::relative(&heart.stalls(), origin);
-            CoreStalls { core: heart.core, role, count, total_ns, longest_ns: heart.longest(), stalls }
-        };
-        let sender = self.sender.as_deref().map(|h| report(h, if shared { "both" } else { "sender" }));
-        let responder = self.responder.as_deref().filter(|_| !shared).map(|h| report(h, "responder"));
-        sender.into_iter().chain(responder).collect()
-    }
-}
-
-/// What the loops leave behind.
-struct Done {
-    origin: Nanos,
-    started_unix_ns: u64,
-    sending_ns: Nanos,
-    lasted_ns: Nanos,
-    interrupted: bool,
-    counts: Counts,
-    response: hdrhistogram::Histogram<u64>,
-    service: hdrhistogram::Histogram<u64>,
-    lateness: hdrhistogram::Histogram<u64>,
-    wakeup: hdrhistogram::Histogram<u64>,
-    tally: Option<Tally>,
-    usage: Usage,
-}
-
-struct Generator<'a, L> {
+/// The sender of one run.
+pub(crate) struct Generator<'a, L> {
     link: L,
     plan: &'a Plan,
     clock: &'a Clock,
@@ -255,14 +59,11 @@ struct Generator<'a, L> {
     /// Due time from which pulses are measured.
     measured_from: Nanos,
     counts: Counts,
-    response: hdrhistogram::Histogram<u64>,
-    service: hdrhistogram::Histogram<u64>,
-    lateness: hdrhistogram::Histogram<u64>,
-    wakeup: hdrhistogram::Histogram<u64>,
+    latencies: Latencies,
 }
 
 impl<'a, L: Link> Generator<'a, L> {
-    fn new(
+    pub(crate) fn new(
         link: L,
         plan: &'a Plan,
         clock: &'a Clock,
@@ -298,14 +99,11 @@ impl<'a, L: Link> Generator<'a, L> {
             timeout,
             measured_from: 0,
             counts: Counts::default(),
-            response: histogram(),
-            service: histogram(),
-            lateness: histogram(),
-            wakeup: histogram(),
+            latencies: Latencies::default(),
         })
     }
 
-    fn run(mut self, stop: &AtomicBool, progress: &Progress) -> Result<Done, Error> {
+    pub(crate) fn run(mut self, stop: &AtomicBool, progress: &Progress) -> Result<Seen, Error> {
         self.probe(stop)?;
         let before = Usage::of_thread();
         self.watch.restart();
@@ -325,17 +123,14 @@ impl<'a, L: Link> Generator<'a, L> {
         self.counts.buffer_drops = self.link.buffer_drops();
         self.publish(progress, lasted_until);
         let (wall_now, mono_now) = (self.wall.unix(lasted_until), lasted_until);
-        Ok(Done {
+        Ok(Seen {
             origin: self.measured_from,
             started_unix_ns: wall_now.wrapping_sub(mono_now.wrapping_sub(self.measured_from)),
             sending_ns: sent_until.saturating_sub(self.measured_from),
             lasted_ns: lasted_until.saturating_sub(self.measured_from),
             interrupted,
             counts: self.counts,
-            response: self.response,
-            service: self.service,
-            lateness: self.lateness,
-            wakeup: self.wakeup,
+            latencies: self.latencies,
             tally,
             usage,
         })
@@ -556,7 +351,7 @@ impl<'a, L: Link> Generator<'a, L> {
         if measured {
             self.counts.sent += 1;
             self.counts.send_refused += u64::from(!left);
-            self.lateness.saturating_record(now - due);
+            self.latencies.lateness.saturating_record(now - due);
         }
         Ok(())
     }
@@ -624,10 +419,10 @@ impl<'a, L: Link> Generator<'a, L> {
                 self.counts.reordered += u64::from(overtaken);
                 if launch.due >= self.measured_from {
                     self.counts.answered += 1;
-                    self.response.saturating_record(now.saturating_sub(launch.due));
-                    self.service.saturating_record(now.saturating_sub(launch.sent));
+                    self.latencies.response.saturating_record(now.saturating_sub(launch.due));
+                    self.latencies.service.saturating_record(now.saturating_sub(launch.sent));
                     if let Some(kernel_ns) = arrival.kernel_ns {
-                        self.wakeup.saturating_record(self.wall.unix(now).saturating_sub(kernel_ns));
+                        self.latencies.wakeup.saturating_record(self.wall.unix(now).saturating_sub(kernel_ns));
                     }
                 }
             }
@@ -643,8 +438,8 @@ impl<'a, L: Link> Generator<'a, L> {
         while let Some(launch) = self.flight.give_up(now.saturating_sub(self.timeout)) {
             if launch.due >= self.measured_from {
                 self.counts.lost += 1;
-                self.response.saturating_record(launch.sent - launch.due + self.timeout);
-                self.service.saturating_record(self.timeout);
+                self.latencies.response.saturating_record(launch.sent - launch.due + self.timeout);
+                self.latencies.service.saturating_record(self.timeout);
             }
         }
     }

@@ -142,13 +142,29 @@ pub struct Counts {
     pub buffer_drops: u64,
 }
 
-/// A finished run.
-pub struct Outcome {
-    /// Who answered.
-    pub target: SocketAddr,
-    /// Our own address.
-    pub local: SocketAddr,
-    /// Unix time of the first measured pulse's due time, ns.
+/// What was measured, in ns.
+pub struct Latencies {
+    /// From the scheduled send to the answer; a lost pulse is a sample at its timeout.
+    pub response: Histogram<u64>,
+    /// From the actual send to the answer; a lost pulse is a sample at its timeout.
+    pub service: Histogram<u64>,
+    /// From the scheduled to the actual send.
+    pub lateness: Histogram<u64>,
+    /// From the kernel's stamp of the answer to our reading it; empty without stamps.
+    pub wakeup: Histogram<u64>,
+}
+
+impl Default for Latencies {
+    fn default() -> Latencies {
+        Latencies { response: histogram(), service: histogram(), lateness: histogram(), wakeup: histogram() }
+    }
+}
+
+/// What the sender saw.
+pub struct Seen {
+    /// The first measured pulse's due time on the run's clock.
+    pub origin: Nanos,
+    /// The same as Unix time, ns.
     pub started_unix_ns: u64,
     /// From the first measured due time to the end of sending, ns.
     pub sending_ns: Nanos,
@@ -158,22 +174,26 @@ pub struct Outcome {
     pub interrupted: bool,
     /// The counts.
     pub counts: Counts,
-    /// From the scheduled send to the answer; a lost pulse is a sample at its timeout.
-    pub response: Histogram<u64>,
-    /// From the actual send to the answer; a lost pulse is a sample at its timeout.
-    pub service: Histogram<u64>,
-    /// From the scheduled to the actual send.
-    pub lateness: Histogram<u64>,
-    /// From the kernel's stamp of the answer to our reading it; empty without stamps.
-    pub wakeup: Histogram<u64>,
+    /// The measurements.
+    pub latencies: Latencies,
     /// What the target counted of our pulses, if it told us.
     pub tally: Option<Tally>,
+    /// The sender's thread.
+    pub usage: Usage,
+}
+
+/// A finished run.
+pub struct Outcome {
+    /// Who answered.
+    pub target: SocketAddr,
+    /// Our own address.
+    pub local: SocketAddr,
+    /// The sender's side.
+    pub seen: Seen,
     /// The embedded responder, if it was ours.
     pub server: Option<ServerOutcome>,
     /// Receive buffer granted to the sender, bytes.
     pub receive_buffer: usize,
-    /// The sender's thread.
-    pub usage: Usage,
     /// What was asked of the host for the sender and the process.
     pub asked: Vec<Asked>,
     /// Gaps on the cores used; empty when they could not be watched.

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use common::{Peer, plan, pong};
 use rttp_io::clock::Clock;
-use rttp_io::generator::{Progress, execute};
+use rttp_io::generator::Progress;
 use rttp_io::link::{Faults, FaultyLink, Link, UdpLink, UdpOptions, Wait};
 use rttp_io::outcome::Outcome;
 use rttp_io::plan::{Pace, Plan};
+use rttp_io::run::execute;
 use rttp_io::server::{Server, ServerOptions};
 
 fn run(plan: &Plan) -> Outcome {
@@ -37,13 +38,13 @@ fn every_pulse_is_answered_over_both_families_and_both_waits_across_the_wrap() {
         let target = Some(server.address());
         for pace in [Pace::PingPong, Pace::OpenLoop(5_000.0)] {
             let outcome = run(&Plan { target, spin, pace, ..plan() });
-            let c = &outcome.counts;
+            let c = &outcome.seen.counts;
             assert_eq!(
                 (c.sent, c.answered, c.lost, c.reordered, c.unexpected),
                 (500, 500, 0, 0, 0),
                 "{address} {pace:?}"
             );
-            let tally = outcome.tally.unwrap();
+            let tally = outcome.seen.tally.unwrap();
             assert_eq!((tally.received, tally.answered, tally.rejected()), (c.sent_in_all, c.sent_in_all, 0));
         }
         let total = server.stop().unwrap().total;
@@ -56,15 +57,18 @@ fn lost_pulses_are_the_ones_that_never_arrived() {
     let faults = Faults { loss: 0.1, seed: 42, ..Faults::default() };
     let (pace, timeout) = (Pace::OpenLoop(20_000.0), Duration::from_millis(100));
     let outcome = run(&Plan { faults, pace, timeout, count: Some(4_000), ..plan() });
-    let c = &outcome.counts;
+    let c = &outcome.seen.counts;
     assert_eq!(c.sent, 4_000);
     assert_eq!(c.answered + c.lost, 4_000);
     assert!((300..500).contains(&c.lost), "about 400 of 4,000: {}", c.lost);
     let server = outcome.server.unwrap().total;
     // One of the lost may be a pulse that looked for the target.
     assert!(server.received.abs_diff(c.answered) <= 8, "{} {}", server.received, c.answered);
-    assert_eq!(outcome.response.len(), 4_000);
-    assert!(outcome.response.value_at_quantile(0.95) >= 99_900_000, "a tenth of the samples stand at the timeout");
+    assert_eq!(outcome.seen.latencies.response.len(), 4_000);
+    assert!(
+        outcome.seen.latencies.response.value_at_quantile(0.95) >= 99_900_000,
+        "a tenth of the samples stand at the timeout"
+    );
 }
 
 #[test]
@@ -72,7 +76,7 @@ fn doubled_swapped_and_damaged_pulses_are_counted_as_such() {
     let faults = Faults { duplicate: 0.1, reorder: 0.1, corrupt: 0.05, seed: 3, ..Faults::default() };
     let (pace, timeout) = (Pace::OpenLoop(10_000.0), Duration::from_millis(200));
     let outcome = run(&Plan { faults, pace, timeout, count: Some(3_000), ..plan() });
-    let c = &outcome.counts;
+    let c = &outcome.seen.counts;
     assert_eq!(c.answered + c.lost, 3_000);
     assert!(c.duplicates > 150, "{c:?}");
     assert!(c.reordered > 100, "{c:?}");
@@ -85,8 +89,12 @@ fn a_delaying_link_shows_its_delay_in_every_sample() {
     let faults = Faults { delay_ns: 3_000_000, seed: 1, ..Faults::default() };
     for pace in [Pace::PingPong, Pace::OpenLoop(500.0)] {
         let outcome = run(&Plan { faults, pace, count: Some(50), ..plan() });
-        assert_eq!(outcome.counts.answered, 50);
-        assert!(outcome.service.min() >= 2_990_000, "{pace:?}: {}", outcome.service.min());
+        assert_eq!(outcome.seen.counts.answered, 50);
+        assert!(
+            outcome.seen.latencies.service.min() >= 2_990_000,
+            "{pace:?}: {}",
+            outcome.seen.latencies.service.min()
+        );
     }
 }
 
@@ -125,7 +133,7 @@ fn a_stall_is_charged_to_the_schedule() {
     let outcome = run(&Plan { target: Some(stalled.address), pace, count: Some(1_000), ..plan() });
     // The pulses due in a stall of 100 ms wait for 100, 99, 98 … ms: 90 of them for 10 ms and more, 50 for 50 ms. A busy
     // host adds to that; a tool that waits for the stalled answer would show one.
-    let above = |ms: u64| outcome.response.count_between(ms * 1_000_000, u64::MAX);
+    let above = |ms: u64| outcome.seen.latencies.response.count_between(ms * 1_000_000, u64::MAX);
     assert!(above(10) >= 85, "{} above 10 ms", above(10));
     assert!(above(50) >= 45, "{} above 50 ms", above(50));
 }
@@ -133,9 +141,9 @@ fn a_stall_is_charged_to_the_schedule() {
 #[test]
 fn kernel_stamps_come_with_every_answer_when_asked_for() {
     let outcome = run(&Plan { stamps: true, ..plan() });
-    assert_eq!(outcome.wakeup.len(), outcome.counts.answered);
-    assert!(outcome.wakeup.value_at_quantile(0.5) < 10_000_000);
-    assert_eq!(run(&plan()).wakeup.len(), 0);
+    assert_eq!(outcome.seen.latencies.wakeup.len(), outcome.seen.counts.answered);
+    assert!(outcome.seen.latencies.wakeup.value_at_quantile(0.5) < 10_000_000);
+    assert_eq!(run(&plan()).seen.latencies.wakeup.len(), 0);
 }
 
 #[test]

@@ -7,8 +7,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::plan;
-use rttp_io::generator::{Progress, execute};
+use rttp_io::generator::Progress;
 use rttp_io::plan::{Pace, Plan};
+use rttp_io::run::execute;
 
 struct Counting;
 
@@ -43,8 +44,8 @@ fn allocations_of(pace: Pace, pulses: u64) -> u64 {
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     let outcome = execute(&plan, &AtomicBool::new(false), &Progress::default()).unwrap();
     let after = ALLOCATIONS.load(Ordering::Relaxed);
-    assert_eq!(outcome.counts.sent, pulses);
-    assert_eq!(outcome.server.unwrap().total.answered, outcome.counts.sent_in_all);
+    assert_eq!(outcome.seen.counts.sent, pulses);
+    assert_eq!(outcome.server.unwrap().total.answered, outcome.seen.counts.sent_in_all);
     after - before
 }
 

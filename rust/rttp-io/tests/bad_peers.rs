@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use common::{Peer, plan, pong};
 use rttp_io::error::Error;
-use rttp_io::generator::{Progress, execute};
+use rttp_io::generator::Progress;
 use rttp_io::outcome::Outcome;
 use rttp_io::plan::{Pace, Plan};
+use rttp_io::run::execute;
 
 fn run(plan: &Plan) -> Result<Outcome, Error> {
     execute(plan, &AtomicBool::new(false), &Progress::default())
@@ -56,8 +57,8 @@ fn a_flood_of_garbage_does_not_hold_a_run_up() {
     });
     let timeout = Duration::from_millis(20);
     let outcome = run(&Plan { target: Some(peer.address), count: Some(5), timeout, ..plan() }).unwrap();
-    assert_eq!((outcome.counts.sent, outcome.counts.answered, outcome.counts.lost), (5, 0, 5));
-    let bad_version = outcome.counts.rejects[2];
+    assert_eq!((outcome.seen.counts.sent, outcome.seen.counts.answered, outcome.seen.counts.lost), (5, 0, 5));
+    let bad_version = outcome.seen.counts.rejects[2];
     assert!(bad_version >= 50, "{bad_version} rejects");
 }
 
@@ -68,10 +69,14 @@ fn a_second_answer_is_a_duplicate_and_not_a_sample() {
         (0..2).for_each(|_| drop(socket.send_to(datagram, from)));
     });
     let outcome = run(&Plan { target: Some(peer.address), count: Some(50), ..plan() }).unwrap();
-    assert_eq!(outcome.counts.answered, 50);
-    assert_eq!(outcome.response.len(), 50);
+    assert_eq!(outcome.seen.counts.answered, 50);
+    assert_eq!(outcome.seen.latencies.response.len(), 50);
     // The answer to the last pulse may have its double still on the way; the first pulses look for the target.
-    assert!((49..=51).contains(&(outcome.counts.duplicates + outcome.counts.unexpected)), "{:?}", outcome.counts);
+    assert!(
+        (49..=51).contains(&(outcome.seen.counts.duplicates + outcome.seen.counts.unexpected)),
+        "{:?}",
+        outcome.seen.counts
+    );
 }
 
 #[test]
@@ -86,11 +91,15 @@ fn an_answer_after_the_timeout_is_late_and_its_pulse_lost() {
     let timeout = Duration::from_millis(30);
     let pace = Pace::OpenLoop(200.0);
     let outcome = run(&Plan { target: Some(peer.address), count: Some(20), timeout, pace, ..plan() }).unwrap();
-    let counts = &outcome.counts;
+    let counts = &outcome.seen.counts;
     assert!(counts.lost >= 1 && counts.late >= 1, "{counts:?}");
     assert_eq!(counts.answered + counts.lost, 20);
-    assert_eq!(outcome.response.len(), 20, "a lost pulse is a sample");
-    assert!(outcome.response.max() >= 29_900_000, "at its timeout: {}", outcome.response.max());
+    assert_eq!(outcome.seen.latencies.response.len(), 20, "a lost pulse is a sample");
+    assert!(
+        outcome.seen.latencies.response.max() >= 29_900_000,
+        "at its timeout: {}",
+        outcome.seen.latencies.response.max()
+    );
 }
 
 #[test]
@@ -102,7 +111,7 @@ fn answers_of_another_kind_or_length_are_unexpected() {
     });
     let timeout = Duration::from_millis(20);
     let outcome = run(&Plan { target: Some(peer.address), count: Some(10), timeout, ..plan() }).unwrap();
-    assert_eq!((outcome.counts.answered, outcome.counts.lost, outcome.counts.unexpected), (5, 5, 5));
+    assert_eq!((outcome.seen.counts.answered, outcome.seen.counts.lost, outcome.seen.counts.unexpected), (5, 5, 5));
 }
 
 #[test]
@@ -122,9 +131,9 @@ fn a_target_that_dies_turns_the_rest_into_losses_and_ends_in_time() {
     let outcome = run(&Plan { target, count: Some(100), pace, timeout, ..plan() }).unwrap();
     thread.join().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(5));
-    assert_eq!((outcome.counts.sent, outcome.counts.answered, outcome.counts.lost), (100, 9, 91));
-    assert!(outcome.counts.icmp_errors > 0);
-    assert_eq!(outcome.tally, None, "nobody is left to tell what arrived");
+    assert_eq!((outcome.seen.counts.sent, outcome.seen.counts.answered, outcome.seen.counts.lost), (100, 9, 91));
+    assert!(outcome.seen.counts.icmp_errors > 0);
+    assert_eq!(outcome.seen.tally, None, "nobody is left to tell what arrived");
 }
 
 #[test]
@@ -145,8 +154,8 @@ fn a_stop_keeps_what_was_measured() {
         });
         execute(&Plan { count: None, ..plan() }, &stop, &progress).unwrap()
     });
-    assert!(outcome.interrupted);
-    assert!(outcome.counts.answered > 100);
-    assert_eq!(outcome.response.len(), outcome.counts.answered + outcome.counts.lost);
-    assert!(outcome.lasted_ns < 10_000_000_000);
+    assert!(outcome.seen.interrupted);
+    assert!(outcome.seen.counts.answered > 100);
+    assert_eq!(outcome.seen.latencies.response.len(), outcome.seen.counts.answered + outcome.seen.counts.lost);
+    assert!(outcome.seen.lasted_ns < 10_000_000_000);
 }

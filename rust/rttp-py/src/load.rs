@@ -11,12 +11,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use rttp_io::clock::Clock;
 use rttp_io::error::Error;
-use rttp_io::generator;
 use rttp_io::host::{self, Asked, AwakeCores, Seat};
 use rttp_io::link::{Faults, UdpOptions};
 use rttp_io::outcome::{Outcome, ServerOutcome, Usage, encode};
 use rttp_io::plan::{Pace, Plan};
 use rttp_io::quantile;
+use rttp_io::run;
 use rttp_io::server::{self, ServerOptions};
 use rttp_io::signals::StopOnSignals;
 use rttp_proto::reject::Slug;
@@ -54,7 +54,7 @@ fn wait_for(py: Python<'_>, longest: f64, done: impl Fn() -> bool + Sync) -> PyR
 
 #[pyclass(module = "rttp_cli._core")]
 pub(crate) struct Load {
-    run: Option<generator::Run>,
+    run: Option<run::Run>,
     _signals: StopOnSignals,
 }
 
@@ -119,12 +119,12 @@ impl Load {
         };
         let stop = Arc::new(AtomicBool::new(false));
         let signals = StopOnSignals::watch(&stop)?;
-        let run = generator::Run::start(plan, stop).map_err(|e| core_error(&e))?;
+        let run = run::Run::start(plan, stop).map_err(|e| core_error(&e))?;
         Ok(Load { run: Some(run), _signals: signals })
     }
 
     fn wait(&self, py: Python<'_>, longest: f64) -> PyResult<bool> {
-        wait_for(py, longest, || self.run.as_ref().is_none_or(generator::Run::finished))
+        wait_for(py, longest, || self.run.as_ref().is_none_or(run::Run::finished))
     }
 
     fn progress(&self) -> (u64, u64, u64, f64) {
@@ -242,39 +242,40 @@ fn outcome_dict<'py>(py: Python<'py>, o: &Outcome) -> PyResult<Bound<'py, PyDict
     let d = PyDict::new(py);
     d.set_item("target", o.target.to_string())?;
     d.set_item("local", o.local.to_string())?;
-    d.set_item("started_unix_ns", o.started_unix_ns)?;
-    d.set_item("sending_ns", o.sending_ns)?;
-    d.set_item("lasted_ns", o.lasted_ns)?;
-    d.set_item("interrupted", o.interrupted)?;
+    d.set_item("started_unix_ns", o.seen.started_unix_ns)?;
+    d.set_item("sending_ns", o.seen.sending_ns)?;
+    d.set_item("lasted_ns", o.seen.lasted_ns)?;
+    d.set_item("interrupted", o.seen.interrupted)?;
     d.set_item("receive_buffer", o.receive_buffer)?;
     let c = PyDict::new(py);
     for (name, count) in [
-        ("sent_in_all", o.counts.sent_in_all),
-        ("sent", o.counts.sent),
-        ("send_refused", o.counts.send_refused),
-        ("answered", o.counts.answered),
-        ("lost", o.counts.lost),
-        ("late", o.counts.late),
-        ("duplicates", o.counts.duplicates),
-        ("reordered", o.counts.reordered),
-        ("unexpected", o.counts.unexpected),
-        ("icmp_errors", o.counts.icmp_errors),
-        ("buffer_drops", o.counts.buffer_drops),
+        ("sent_in_all", o.seen.counts.sent_in_all),
+        ("sent", o.seen.counts.sent),
+        ("send_refused", o.seen.counts.send_refused),
+        ("answered", o.seen.counts.answered),
+        ("lost", o.seen.counts.lost),
+        ("late", o.seen.counts.late),
+        ("duplicates", o.seen.counts.duplicates),
+        ("reordered", o.seen.counts.reordered),
+        ("unexpected", o.seen.counts.unexpected),
+        ("icmp_errors", o.seen.counts.icmp_errors),
+        ("buffer_drops", o.seen.counts.buffer_drops),
     ] {
         c.set_item(name, count)?;
     }
-    c.set_item("rejects", rejects_dict(py, &o.counts.rejects)?)?;
+    c.set_item("rejects", rejects_dict(py, &o.seen.counts.rejects)?)?;
     d.set_item("counts", c)?;
     let h = PyDict::new(py);
+    let l = &o.seen.latencies;
     for (name, histogram) in
-        [("response", &o.response), ("service", &o.service), ("lateness", &o.lateness), ("wakeup", &o.wakeup)]
+        [("response", &l.response), ("service", &l.service), ("lateness", &l.lateness), ("wakeup", &l.wakeup)]
     {
         h.set_item(name, encode(histogram))?;
     }
     d.set_item("histograms", h)?;
-    d.set_item("tally", o.tally.as_ref().map(|t| tally_dict(py, t)).transpose()?)?;
+    d.set_item("tally", o.seen.tally.as_ref().map(|t| tally_dict(py, t)).transpose()?)?;
     d.set_item("server", o.server.as_ref().map(|s| server_dict(py, s)).transpose()?)?;
-    d.set_item("usage", usage_dict(py, &o.usage)?)?;
+    d.set_item("usage", usage_dict(py, &o.seen.usage)?)?;
     d.set_item("asked", asked_list(py, &o.asked)?)?;
     let stalls = PyList::empty(py);
     for s in &o.stalls {
