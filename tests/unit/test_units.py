@@ -45,9 +45,15 @@ def test_a_time_without_a_unit_we_know_is_refused_and_the_units_are_named(text: 
         parse_duration_ns(text)
 
 
-@pytest.mark.parametrize("text", ["-1ns", "-5s", "8785h", "1e400s", "-1e400s", "99999999999999999999h"])
+@pytest.mark.parametrize("text", ["-1ns", "-5s", "8785h", "1e300h", "99999999999999999999h"])
 def test_a_time_below_zero_or_beyond_a_year_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="between 0 and a year"):
+        parse_duration_ns(text)
+
+
+@pytest.mark.parametrize("text", ["1e400s", "-1e400s", "1e400ns"])
+def test_a_time_that_no_double_holds_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=f"`{text}` is "):
         parse_duration_ns(text)
 
 
