@@ -9,7 +9,7 @@ _NUMBER = re.compile(r"\s*([+-]?(?:\d[\d_,]*)?(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([A
 
 
 def _split(text: str, what: str) -> tuple[float, str]:
-    match = _NUMBER.fullmatch(text)
+    match = _NUMBER.fullmatch(text) if text.isascii() or "µ" in text or "μ" in text else None
     if not match or not any(c.isdigit() for c in match[1]):
         raise ValueError(f"`{text}` is not {what}")
     return float(match[1].replace("_", "").replace(",", "")), match[2]
@@ -40,7 +40,10 @@ def parse_bytes(text: str) -> int:
     number, unit = _split(text, "a size such as 1400, 8k or 16MiB")
     if unit.lower() not in _BYTES:
         raise ValueError(f"`{text}` is not a size such as 1400, 8k or 16MiB")
-    return round(number * _BYTES[unit.lower()])
+    count = number * _BYTES[unit.lower()]
+    if not 0 <= count < 1 << 63:
+        raise ValueError(f"`{text}` is not between 0 and 2^63 bytes")
+    return round(count)
 
 
 def format_ns(ns: float) -> str:

@@ -74,12 +74,12 @@ class BenchOptions:
     def _check_ranges(self) -> None:
         rate, seconds = self.rate, self.duration_ns / 1e9
         checks = [
-            ("duration", f"{seconds:g} s", seconds > 0, "more than 0"),
+            ("duration", f"{seconds:g} s", seconds >= 0.001, "at least 1ms"),
             ("rate", rate, rate is None or 0 < rate <= MAX_RATE, f"above 0 and at most {MAX_RATE:g} a second"),
             ("rate", rate, rate is None or rate * seconds >= 2, f"at least two pulses in {seconds:g} s (`--duration`)"),
             ("size", self.size, HEADER <= self.size <= MAX_PULSE, f"{HEADER} (a bare header) to {MAX_PULSE:,} bytes"),
             ("priority", self.priority, 0 <= self.priority <= 255, "0 to 255"),
-            ("count", self.count, self.count is None or self.count > 0, "at least 1"),
+            ("count", self.count, self.count is None or 0 < self.count < 1 << 63, "at least 1, below 2^63"),
             ("timeout", f"{self.timeout_ns} ns", self.timeout_ns >= 10_000, "at least 10us"),
             ("receive-buffer", self.receive_buffer, 4096 <= self.receive_buffer <= 1 << 30, "4 KiB to 1 GiB"),
         ]

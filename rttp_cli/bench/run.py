@@ -38,19 +38,19 @@ def run(options: BenchOptions, watcher: Watcher | None = None) -> dict[str, Any]
     seats = choose_seats(options)
     target = None if options.target is None else resolve(options.target)
     psutil_before = _machine()
+    load = None
     with _out_of_the_way(seats):
-        load = _start(options, seats, target)
-        interrupted = False
-        with watcher(lambda: Progress(*load.progress())) if watcher else contextlib.nullcontext():
-            try:
+        try:
+            load = _start(options, seats, target)
+            with watcher(lambda: Progress(*load.progress())) if watcher else contextlib.nullcontext():
                 while not load.wait(60.0):
                     pass
-            except KeyboardInterrupt:
-                # The core has seen the signal as well; it ends and keeps what it measured.
-                interrupted = True
-                load.stop()
+        except KeyboardInterrupt:
+            # The core has seen the signal as well; it ends and keeps what it measured.
+            if load is None:
+                raise
+            load.stop()
         outcome = _finish(load)
-    outcome["interrupted"] |= interrupted
     return _document(options, seats, outcome, psutil_before)
 
 

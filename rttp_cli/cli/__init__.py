@@ -51,15 +51,22 @@ def root(
 
 def complain(error: RttpError) -> int:
     """Writes an error on stderr, one line and its hint, and gives the exit code."""
-    print(f"error[{error.slug}]: {error.message}", file=sys.stderr)
-    print(f"  hint: {error.hint}", file=sys.stderr)
+    print(f"error[{error.slug}]: {_plain(error.message)}", file=sys.stderr)
+    print(f"  hint: {_plain(error.hint)}", file=sys.stderr)
     return error.exit_code
+
+
+def _plain(text: str) -> str:
+    """Text that may hold what somebody typed: on one line, without terminal controls, not endless."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return text if len(text) <= 500 else text[:500] + "…"
 
 
 def main(argv: list[str] | None = None) -> Any:
     """Runs a command line and exits: 0 ok, 1 gate, 2 usage, 3 input, 4 peer, 5 host, 6 inconclusive, 70 bug, 130."""
     try:
         code = app(args=argv, prog_name="rttp", standalone_mode=False)
+        sys.stdout.flush()
     except RttpError as error:
         code = complain(error)
     except typer.TyperException as error:
@@ -67,13 +74,22 @@ def main(argv: list[str] | None = None) -> Any:
     except (typer.Abort, KeyboardInterrupt):
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader has what it wanted (`rttp … | head`); what is still buffered has nowhere to go at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = EXIT_OK
+        code = _reader_gone()
+    except SystemExit as end:
+        # Typer turns a broken pipe into an exit of its own.
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        code = _reader_gone()
     except Exception as error:
         traceback.print_exc()
         code = complain(RttpError("bug", f"{type(error).__name__}: {error}"))
     sys.exit(code if isinstance(code, int) else EXIT_OK)
+
+
+def _reader_gone() -> int:
+    """The reader has what it wanted (`rttp … | head`); what is still buffered has nowhere to go at exit either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_OK
 
 
 def _complain_of_usage(error: typer.TyperException) -> int:

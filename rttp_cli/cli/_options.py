@@ -1,6 +1,8 @@
 """Options that more than one command has, and how their texts become numbers."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from rttp_cli.errors import RttpError
@@ -14,3 +16,11 @@ def parsed(option: str, text: str, parse: Callable[[str], T]) -> T:
         return parse(text)
     except ValueError as error:
         raise RttpError("bad-option", f"`--{option}`: {error}") from None
+
+
+def check_writable(file: Path) -> None:
+    """Refuses a file that could not be written at the end of a run, before the run. Raises `RttpError` unwritable."""
+    if file.is_dir():
+        raise RttpError("unwritable", f"`{file}` is a folder, expected a file")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise RttpError("unwritable", f"`{file}` cannot be written")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rttp_cli.cli._options import parsed
+from rttp_cli.cli._options import check_writable, parsed
 from rttp_cli.errors import EXIT_INTERRUPTED, RttpError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -126,10 +126,11 @@ def bench(
         faults=_faults(fault or []),
     )
     limit_ns = parsed("limit", limit, parse_duration_ns)
-    if not 0 < limit_at < 100:
+    q = round(limit_at / 100, 9)
+    if not 0 < q < 1:
         raise RttpError("bad-option", f"`--limit-at` is {limit_at:g}, expected a percentile between 0 and 100")
-    if out is not None and not os.access(out.parent, os.W_OK):
-        raise RttpError("unwritable", f"`{out.parent}` is not a folder that can be written to")
+    if out is not None:
+        check_writable(out)
     watcher = None
     if not quiet and options.duration_ns + options.warmup_ns > 1_500_000_000:
         from rttp_cli.cli._progress import show
@@ -138,7 +139,7 @@ def bench(
             return show(look, options.duration_ns / 1e9, options.warmup_ns / 1e9)
 
     result = run(options, watcher)
-    return _deliver(result, limit_ns, round(limit_at / 100, 9), as_json, out)
+    return _deliver(result, limit_ns, q, as_json, out)
 
 
 def _deliver(document: dict[str, Any], limit_ns: int, q: float, as_json: bool, out: Path | None) -> int:

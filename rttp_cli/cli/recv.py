@@ -64,10 +64,10 @@ def recv(
     )
     code = 0
     with Node(options) as node:
-        if not quiet:
-            what = "answering" if echo else "counting"
-            print(f"listening on {node.address}, {what}, open (no session, no seal)", file=sys.stderr, flush=True)
         try:
+            if not quiet:
+                what = "answering" if echo else "counting"
+                print(f"listening on {node.address}, {what}, open (no session, no seal)", file=sys.stderr, flush=True)
             _watch(node, quiet)
         except KeyboardInterrupt:
             code = EXIT_INTERRUPTED

@@ -1,4 +1,4 @@
-"""A result document as text for people: 80 columns, every figure with what stands behind it."""
+"""A result document as text for people: tables of 80 columns, every figure with what stands behind it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -40,8 +40,7 @@ def _heading(result: dict[str, Any]) -> Iterator[str]:
     granted = [f"{a['what']} {a['detail']}" for a in asked if a["granted"] and a["what"] in _WORTH_SAYING]
     buffer = format_bytes(result["host"]["receive_buffer"])
     yield f"host       {', '.join([*dict.fromkeys(granted), f'receive buffer {buffer}'])}"
-    for refused in (a for a in asked if not a["granted"]):
-        yield f"refused    {refused['what']}: {refused['detail']}"
+    yield from dict.fromkeys(f"refused    {a['what']}: {a['detail']}" for a in asked if not a["granted"])
     if rttp["profile"] != "release":
         yield f"warning    this is a {rttp['profile']} build: its figures mean nothing"
     faults = {k: v for k, v in run["faults"].items() if v and k != "seed"}
@@ -122,7 +121,7 @@ def _interval(p: dict[str, Any]) -> str:
         case "none":
             return "no samples"
         case "unbounded":
-            return f"≥ {format_ns(p['value_ns'])}: more pulses were lost than lie beyond"
+            return f"≥ {format_ns(p['value_ns'])}: more lost"
         case "few":
             return f"{format_ns(p['lower_ns'])} …: too few samples"
         case _:
@@ -153,6 +152,7 @@ def _stalls(result: dict[str, Any]) -> Iterator[str]:
     for core in stalls["cores"]:
         where = "unpinned" if core["core"] is None else f"core {core['core']}"
         role = {"both": "both ends"}.get(core["role"], core["role"])
-        share = format_share(core["total_ns"], result["lasted_ns"] + result["run"]["warmup_ns"])
+        run_ns = result["lasted_ns"] + result["run"]["warmup_ns"]
+        share = format_share(core["total_ns"], max(run_ns, core["total_ns"]))
         longest = f", longest {format_ns(core['longest_ns'])}, {share} of the time" if core["count"] else ""
         yield f"stalls     {where} ({role}): {core['count']} of {format_ns(stalls['from_ns'])} or more{longest}"

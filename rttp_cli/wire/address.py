@@ -19,7 +19,11 @@ def resolve(text: str, *, any_port: bool = False) -> str:
         reason = str(error.args[-1] if error.args else error).lower()
         raise RttpError("bad-target", f"`{host}` does not resolve: {reason}") from error
     family, _, _, _, address = found[0]
-    return f"[{address[0]}]:{port}" if family == socket.AF_INET6 else f"{address[0]}:{port}"
+    if family != socket.AF_INET6:
+        return f"{address[0]}:{port}"
+    # A link-local address means nothing without its interface.
+    scope = f"%{address[3]}" if len(address) > 3 and address[3] else ""
+    return f"[{str(address[0]).partition('%')[0]}{scope}]:{port}"
 
 
 def _split(text: str, lowest: int) -> tuple[str, int]:
@@ -33,6 +37,7 @@ def _split(text: str, lowest: int) -> tuple[str, int]:
         host, colon, port = text.partition(":")
         good = True
     number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else -1
+    good = good and host != "*" and host.isprintable() and " " not in host
     if not (good and host) or (colon and not lowest <= number <= 65535):
         raise RttpError("bad-target", f"`{text}` is not HOST, HOST:PORT or [IPv6]:PORT")
     return host, number if colon else DEFAULT_PORT

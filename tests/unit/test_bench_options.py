@@ -53,7 +53,7 @@ def test_the_fastest_and_the_slowest_rate_are_accepted(rate: float, seconds: flo
         ("size", (-1, 0, 63, 65_508, 1 << 40), (64, 65_507)),
         ("priority", (-1, 256, 1 << 40), (0, 255)),
         ("count", (0, -1, -(1 << 40)), (1, None)),
-        ("duration_ns", (0, -1), (1,)),
+        ("duration_ns", (0, -1, 999_999), (1_000_000,)),
         ("timeout_ns", (-1, 0, 9_999), (10_000,)),
         ("receive_buffer", (-1, 0, 4095, (1 << 30) + 1), (4096, 1 << 30)),
         ("fifo", (-1, 100, 1 << 40), (0, 1, 99, None)),

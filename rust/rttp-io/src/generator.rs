@@ -60,6 +60,8 @@ pub(crate) struct Generator<'a, L> {
     measured_from: Nanos,
     counts: Counts,
     latencies: Latencies,
+    /// Longest time from schedule to timeout of a lost pulse.
+    longest_loss: Nanos,
 }
 
 impl<'a, L: Link> Generator<'a, L> {
@@ -100,6 +102,7 @@ impl<'a, L: Link> Generator<'a, L> {
             measured_from: 0,
             counts: Counts::default(),
             latencies: Latencies::default(),
+            longest_loss: 0,
         })
     }
 
@@ -119,6 +122,7 @@ impl<'a, L: Link> Generator<'a, L> {
         let usage = Usage::of_thread().since(before);
         let lasted_until = self.clock.now();
         let interrupted = stop.load(Ordering::Relaxed);
+        self.enter_losses();
         let tally = self.close();
         self.counts.buffer_drops = self.link.buffer_drops();
         self.publish(progress, lasted_until);
@@ -191,7 +195,13 @@ impl<'a, L: Link> Generator<'a, L> {
             while !self.flight.empty() {
                 let now = match self.receive(wait)? {
                     Some(now) => now,
-                    None => self.now(),
+                    None if self.plan.spin => self.now(),
+                    // A wait that ended without an answer is no stall: there was nothing to do.
+                    None => {
+                        let now = self.clock.now();
+                        self.woke(now, 0);
+                        now
+                    }
                 };
                 self.give_up(now);
                 if stop.load(Ordering::Relaxed) {
@@ -283,6 +293,17 @@ impl<'a, L: Link> Generator<'a, L> {
         // Answers to pulses given up long ago may still come; what is there now is counted.
         for _ in 0..Flight::MOST {
             let Ok(Some(_)) = self.receive(Wait::Poll) else { break };
+        }
+    }
+
+    /// Lost pulses become samples: each at the longest timeout of one, or at the slowest answer where that is later, for
+    /// an answer that came is faster than one that did not.
+    fn enter_losses(&mut self) {
+        let Latencies { response, service, .. } = &mut self.latencies;
+        for (histogram, at_least) in [(response, self.longest_loss), (service, self.timeout)] {
+            if self.counts.lost > 0 {
+                histogram.saturating_record_n(at_least.max(histogram.max()), self.counts.lost);
+            }
         }
     }
 
@@ -432,14 +453,13 @@ impl<'a, L: Link> Generator<'a, L> {
         }
     }
 
-    /// Pulses whose time is over become samples at their timeout.
+    /// Pulses whose time is over are lost.
     #[inline]
     fn give_up(&mut self, now: Nanos) {
         while let Some(launch) = self.flight.give_up(now.saturating_sub(self.timeout)) {
             if launch.due >= self.measured_from {
                 self.counts.lost += 1;
-                self.latencies.response.saturating_record(launch.sent - launch.due + self.timeout);
-                self.latencies.service.saturating_record(self.timeout);
+                self.longest_loss = self.longest_loss.max(launch.sent - launch.due + self.timeout);
             }
         }
     }
