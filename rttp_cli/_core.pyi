@@ -230,12 +230,16 @@ class CountsDict(TypedDict):
     """Refused by the kernel for want of buffer; among the lost."""
     answered: int
     lost: int
+    unfinished: int
+    """Still on their way when the run was stopped."""
+    unsent: int
+    """Due in the measured time and never sent, since the sender could not keep up."""
     late: int
     duplicates: int
     reordered: int
     unexpected: int
     rejects: dict[str, int]
-    icmp_errors: int
+    network_errors: int
     buffer_drops: int
 
 class StallsDict(TypedDict):

@@ -17,13 +17,19 @@ def check_fifo(fifo: int | None, *, spin: bool) -> None:
         )
 
 
+def check_receive_buffer(size: int) -> None:
+    """Refuses sizes that the kernel would cut without a word. Raises `RttpError` bad-option."""
+    if not 4096 <= size <= 1 << 30:
+        raise RttpError("bad-option", f"`--receive-buffer` is {size}, expected 4 KiB to 1 GiB")
+
+
 def parse_cores(pin: str, most: int) -> list[int]:
     """Cores of `1` or `1,0`, each one that this process may use. Raises `RttpError` bad-option."""
     allowed = _core.allowed_cores()
     parts = pin.split(",")
-    if len(parts) > most or not all(p.strip().isascii() and p.strip().isdigit() for p in parts):
-        names = "CORE" if most == 1 else "CORE or SENDER,RESPONDER"
-        raise RttpError("bad-option", f"`--pin` is `{pin}`, expected {names}, auto or none")
+    if len(parts) > most or not all(p.strip().isascii() and p.strip().isdigit() and len(p) < 8 for p in parts):
+        names = "CORE or none" if most == 1 else "auto, none, CORE or SENDER,RESPONDER"
+        raise RttpError("bad-option", f"`--pin` is `{pin[:40]}`, expected {names}")
     cores = [int(p) for p in parts]
     for core in cores:
         if core not in allowed:

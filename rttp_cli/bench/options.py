@@ -5,11 +5,13 @@ from typing import Literal
 
 from rttp_cli import _core
 from rttp_cli.errors import RttpError
-from rttp_cli.host import check_fifo, parse_cores
+from rttp_cli.host import check_fifo, check_receive_buffer, parse_cores
 
 HEADER = 64
 MAX_PULSE = 65_507
 MAX_RATE = 1e8
+MAX_HELD, MAX_HELD_BYTES = 1 << 18, 1 << 30
+"""What the fault link may hold back."""
 RESPONDER_FIFO = 50
 """Priority of an embedded responder that blocks on a core of its own: above every ordinary thread."""
 
@@ -61,6 +63,8 @@ class BenchOptions:
     def __post_init__(self) -> None:
         self._check_pace()
         self._check_ranges()
+        check_receive_buffer(self.receive_buffer)
+        self._check_faults()
         self._check_fifo()
 
     def _check_pace(self) -> None:
@@ -81,11 +85,21 @@ class BenchOptions:
             ("priority", self.priority, 0 <= self.priority <= 255, "0 to 255"),
             ("count", self.count, self.count is None or 0 < self.count < 1 << 63, "at least 1, below 2^63"),
             ("timeout", f"{self.timeout_ns} ns", self.timeout_ns >= 10_000, "at least 10us"),
-            ("receive-buffer", self.receive_buffer, 4096 <= self.receive_buffer <= 1 << 30, "4 KiB to 1 GiB"),
+            ("seed", self.seed, self.seed is None or 0 <= self.seed < 1 << 32, "0 to 2^32-1"),
         ]
         for option, found, good, expected in checks:
             if not good:
                 raise RttpError("bad-option", f"`--{option}` is {found}, expected {expected}")
+
+    def _check_faults(self) -> None:
+        faults, rate = self.faults, self.rate or 0.0
+        if faults.reorder and self.rate is None:
+            raise RttpError("bad-option", "`--fault reorder` needs `--rate`: in ping-pong no next pulse overtakes")
+        held = rate * faults.delay
+        if held > MAX_HELD or held * self.size > MAX_HELD_BYTES or not 0 <= faults.delay < 3600:
+            raise RttpError(
+                "bad-option", f"`--fault delay` holds {held:,.0f} pulses of {self.size} bytes at this rate", "lower one"
+            )
 
     def _check_fifo(self) -> None:
         check_fifo(self.fifo, spin=self.spin)
@@ -147,5 +161,5 @@ def _cores(options: BenchOptions, allowed: list[int]) -> tuple[int | None, int |
         if options.spin:
             raise RttpError("bad-option", "`--spin` needs two cores, this process may use one", "leave out --spin")
         return last, last
-    cores = parse_cores(options.pin, most=2)
+    cores = parse_cores(options.pin, most=2 if options.embedded else 1)
     return cores[0], (cores[-1] if options.embedded else None)

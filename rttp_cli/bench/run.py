@@ -38,10 +38,11 @@ def run(options: BenchOptions, watcher: Watcher | None = None) -> dict[str, Any]
     seats = choose_seats(options)
     target = None if options.target is None else resolve(options.target)
     psutil_before = _machine()
+    first_seq = options.seed if options.seed is not None else time.time_ns() & 0xFFFF_FFFF
     load = None
     with _out_of_the_way(seats):
         try:
-            load = _start(options, seats, target)
+            load = _start(options, seats, target, first_seq)
             with watcher(lambda: Progress(*load.progress())) if watcher else contextlib.nullcontext():
                 while not load.wait(60.0):
                     pass
@@ -51,11 +52,10 @@ def run(options: BenchOptions, watcher: Watcher | None = None) -> dict[str, Any]
                 raise
             load.stop()
         outcome = _finish(load)
-    return _document(options, seats, outcome, psutil_before)
+    return _document(options, seats, outcome, psutil_before, first_seq)
 
 
-def _start(options: BenchOptions, seats: Seats, target: str | None) -> _core.Load:
-    seed = options.seed if options.seed is not None else time.time_ns()
+def _start(options: BenchOptions, seats: Seats, target: str | None, first_seq: int) -> _core.Load:
     faults = options.faults
     try:
         return _core.Load(
@@ -77,7 +77,7 @@ def _start(options: BenchOptions, seats: Seats, target: str | None) -> _core.Loa
             meter=options.meter,
             stamps=options.stamps,
             receive_buffer=options.receive_buffer,
-            first_seq=seed & 0xFFFF_FFFF,
+            first_seq=first_seq,
             loss=faults.loss,
             duplicate=faults.duplicate,
             corrupt=faults.corrupt,
@@ -120,7 +120,11 @@ def _machine() -> tuple[float, float, float, float]:
 
 
 def _document(
-    options: BenchOptions, seats: Seats, outcome: _core.OutcomeDict, before: tuple[float, float, float, float]
+    options: BenchOptions,
+    seats: Seats,
+    outcome: _core.OutcomeDict,
+    before: tuple[float, float, float, float],
+    first_seq: int,
 ) -> dict[str, Any]:
     import psutil
 
@@ -129,7 +133,7 @@ def _document(
     version, profile, commit = _core.build_info()
     counts = outcome["counts"]
     seconds = outcome["sending_ns"] / 1e9
-    per_second = (lambda n: n / seconds) if seconds > 0 else (lambda n: 0.0)
+    per_second = (lambda n: n / seconds) if seconds > 0 else (lambda _: None)
     return {
         "schema": SCHEMA,
         "rttp": {"version": version, "profile": profile, "commit": commit},
@@ -147,6 +151,7 @@ def _document(
             "duration_ns": options.duration_ns,
             "warmup_ns": options.warmup_ns,
             "count": options.count,
+            "first_seq": first_seq,
             "timeout_ns": options.timeout_ns,
             "spin": options.spin,
             "sender_core": seats.sender,

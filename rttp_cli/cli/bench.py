@@ -146,17 +146,17 @@ def _deliver(document: dict[str, Any], limit_ns: int, q: float, as_json: bool, o
     from rttp_cli.report.result import summarise
 
     result = summarise(document, limit_ns, q)
-    if out is not None:
-        try:
-            out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise RttpError("unwritable", f"`{out}`: {error.strerror}") from error
     if as_json:
         print(json.dumps(result, indent=1))
     else:
         from rttp_cli.report.text import render
 
         print(render(result, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
+    if out is not None:
+        try:
+            out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise RttpError("unwritable", f"`{out}`: {error.strerror}") from error
     if result["interrupted"]:
         return EXIT_INTERRUPTED
     counts = result["counts"]

@@ -93,7 +93,7 @@ def _text(summary: Mapping[str, Any]) -> str:
         f"answered   {summary['answered']:,}",
         "rejected   " + (", ".join(f"{k} {v:,}" for k, v in summary["rejects"].items()) or "0"),
         f"dropped    {summary['buffer_drops']:,} in the receive buffer ({format_bytes(summary['receive_buffer'])}),"
-        f" {summary['answers_dropped']:,} answers in the send buffer",
+        f" {summary['answers_dropped']:,} answers not sent",
     ]
     lines += [f"refused    {a['what']}: {a['detail']}" for a in summary["asked"] if not a["granted"]]
     return "\n".join(lines)

@@ -33,6 +33,11 @@ def uri(
             bad += 1
             _complain(text, *error.args[1:])
             continue
+        except UnicodeError:
+            # Bytes of the command line that are not UTF-8 cannot even be handed over.
+            bad += 1
+            _complain(text, 0, "ASCII")
+            continue
         good.append(
             {
                 "uri": text,

@@ -43,9 +43,11 @@ class Distribution:
 
     samples: int
     lost: int
-    min_ns: int
-    mean_ns: float
-    max_ns: int
+    min_ns: int | None
+    """`None` without samples, as the next two."""
+    mean_ns: float | None
+    """Lost pulses are in it, where the histogram has them."""
+    max_ns: int | None
     percentiles: tuple[Percentile, ...]
 
     def at(self, q: float) -> Percentile:
@@ -82,9 +84,9 @@ def distribution(encoded: str, lost: int, quantiles: tuple[float, ...] = QUANTIL
     return Distribution(
         samples=n,
         lost=lost,
-        min_ns=int(histogram.get_min_value()) if n else 0,
-        mean_ns=histogram.get_mean_value() if n else 0.0,
-        max_ns=int(histogram.get_max_value()) if n else 0,
+        min_ns=int(histogram.get_min_value()) if n else None,
+        mean_ns=histogram.get_mean_value() if n else None,
+        max_ns=int(histogram.get_max_value()) if n else None,
         percentiles=tuple(percentiles),
     )
 
@@ -138,12 +140,16 @@ def samples_for(q: float) -> int:
 
 def summarise(document: dict[str, Any], limit_ns: int, q: float) -> dict[str, Any]:
     """Adds `latency` (percentiles in numbers) and `verdict` to a result document."""
-    lost = document["counts"]["lost"]
+    counts = document["counts"]
+    missing = counts["lost"] + counts["unfinished"]
     latency = {}
-    for name, missing in (("response", lost), ("service", lost), ("lateness", 0), ("wakeup", 0)):
+    for name, absent in (("response", missing), ("service", missing), ("lateness", 0), ("wakeup", 0)):
         quantiles = QUANTILES if q in QUANTILES else tuple(sorted({*QUANTILES, q}))
-        d = distribution(document["histograms"][name], missing, quantiles)
+        d = distribution(document["histograms"][name], absent, quantiles)
         latency[name] = vars(d) | {"percentiles": [vars(p) | {"name": p.name} for p in d.percentiles]}
         if name == "response":
             verdict = judge(d, q, limit_ns)
+            if counts["unsent"] and verdict.state == "pass":
+                reason = f"{verdict.reason}, but {counts['unsent']:,} pulses that were due were never sent"
+                verdict = Verdict("inconclusive", q, limit_ns, reason)
     return document | {"latency": latency, "verdict": vars(verdict)}

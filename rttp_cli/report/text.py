@@ -60,7 +60,10 @@ def _traffic(result: dict[str, Any]) -> Iterator[str]:
         f"pulses     sent {c['sent']:,}, answered {c['answered']:,},"
         f" lost {c['lost']:,} ({format_share(c['lost'], c['sent'])})"
     )
-    yield f"rate       {offered}sent {rates['sent_pps']:,.0f}/s, answered {rates['answered_pps']:,.0f}/s"
+    if c["unfinished"] or c["unsent"]:
+        yield f"unsettled  {c['unfinished']:,} on their way when it was stopped, {c['unsent']:,} due and never sent"
+    if rates["sent_pps"] is not None:
+        yield f"rate       {offered}sent {rates['sent_pps']:,.0f}/s, answered {rates['answered_pps']:,.0f}/s"
     peer = result["peer"]
     if peer is None:
         yield f"peer       sent in all {c['sent_in_all']:,}; the target did not say what it received"
@@ -77,7 +80,7 @@ def _traffic(result: dict[str, Any]) -> Iterator[str]:
             ("late", "after the timeout"),
             ("unexpected", "unexpected"),
             ("send_refused", "refused by the send buffer"),
-            ("icmp_errors", "ICMP errors"),
+            ("network_errors", "network errors"),
             ("buffer_drops", "dropped in our receive buffer"),
         )
         if c[key]
@@ -99,6 +102,8 @@ def _latency(result: dict[str, Any]) -> Iterator[str]:
     for p, s in zip(response["percentiles"], service["percentiles"], strict=True):
         other = _value(s, service) if open_loop else ""
         yield f"{p['name']:<10}{_value(p, response):>16}{other:>12}{p['beyond']:>12,}   {_interval(p)}".rstrip()
+    if response["max_ns"] is None:
+        return
     worst, sent_worst = format_ns(response["max_ns"]), format_ns(service["max_ns"])
     at_least = "≥ " if response["lost"] else ""
     yield f"{'max':<10}{at_least + worst:>16}{at_least + sent_worst if open_loop else '':>12}{0:>12,}".rstrip()

@@ -8,7 +8,7 @@ from typing import Self
 
 from rttp_cli import _core
 from rttp_cli.errors import RttpError
-from rttp_cli.host import check_fifo
+from rttp_cli.host import check_fifo, check_receive_buffer
 from rttp_cli.wire.address import resolve
 
 
@@ -29,6 +29,7 @@ class NodeOptions:
 
     def __post_init__(self) -> None:
         check_fifo(self.fifo, spin=self.spin)
+        check_receive_buffer(self.receive_buffer)
 
 
 class Node:
@@ -41,7 +42,7 @@ class Node:
                 echo=options.echo,
                 spin=options.spin,
                 core=options.core,
-                fifo=options.fifo,
+                fifo=options.fifo or None,
                 awake=options.awake,
                 lock_memory=options.lock_memory,
                 receive_buffer=options.receive_buffer,

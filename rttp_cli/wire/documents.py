@@ -39,9 +39,12 @@ def _json(text: str, name: str) -> Any:
 
     try:
         return json.loads(text, object_pairs_hook=no_duplicates)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         where = f" line {error.lineno} column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        reason = error.msg.lower() if isinstance(error, json.JSONDecodeError) else "nested too deep"
+        reason = (
+            "nested too deep" if isinstance(error, RecursionError) else getattr(error, "msg", "a number is too long")
+        )
+        reason = reason[:1].lower() + reason[1:]
         raise RttpError("bad-document", f"`{name}`{where}: {reason}") from None
 
 

@@ -12,6 +12,8 @@ from rttp_cli.errors import RttpError
 Encoding = Literal["auto", "hex", "base64", "raw"]
 MAX_INPUT = 16 << 20
 """Bytes of text or raw data read at most."""
+MAX_PULSES = 100_000
+"""Datagrams taken from one input at most: this is for looking at pulses, not for captures."""
 
 _HEX_DRESS = re.compile(r"0x|[\s:,_-]", re.IGNORECASE)
 # An offset of 4 to 8 digits, then bytes in groups of one or two; characters stand behind two blanks or a bar.
@@ -68,6 +70,8 @@ def split(data: bytes, encoding: Encoding = "auto", stride: int | None = None) -
                 raise RttpError("bad-encoding", f"the input is not {encoding}: it has bytes beyond ASCII") from None
     if text is None or (encoding == "auto" and not text.isprintable() and "\0" in text):
         step = stride or len(data)
+        if len(data) > step * MAX_PULSES:
+            raise RttpError("bad-encoding", f"the input holds over {MAX_PULSES:,} pulses")
         return [data[i : i + step] for i in range(0, len(data), step)]
     if stride is not None:
         raise RttpError("bad-option", "`--stride` is for raw bytes, the input is text", "add --from raw")
@@ -79,6 +83,8 @@ def _lines(text: str, encoding: Encoding) -> list[bytes]:
     dump = _dump([line for _, line in lines]) if encoding in ("auto", "hex") else None
     if dump is not None:
         return [dump]
+    if len(lines) > MAX_PULSES:
+        raise RttpError("bad-encoding", f"the input holds over {MAX_PULSES:,} pulses")
     datagrams = []
     for number, line in lines:
         try:

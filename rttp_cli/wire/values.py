@@ -23,7 +23,11 @@ def parse(row: FieldRow, given: object) -> Value:
     name = row["name"]
     if isinstance(given, bool) or given is None:
         raise RttpError("bad-value", f"`{name}` is {given}, expected {wanted(row)}")
+    if isinstance(given, int) and abs(given) >= 1 << 130:
+        raise RttpError("bad-value", f"`{name}` is a number of over 130 bits, expected {wanted(row)}")
     if isinstance(given, list):
+        if not all(isinstance(g, str) or (isinstance(g, int) and 0 <= g < 1 << 130) for g in given):
+            raise RttpError("bad-value", f"`{name}` is a list of other than names and numbers, expected {wanted(row)}")
         given = "|".join(str(g) for g in given)
     if row["type"] == "uint":
         number = given if isinstance(given, int) else _number(row, str(given).strip())
@@ -33,7 +37,7 @@ def parse(row: FieldRow, given: object) -> Value:
             raise RttpError("bad-value", f"`{name}` is {shown}, expected 0 to {most}")
         return number
     if not isinstance(given, str):
-        raise RttpError("bad-value", f"`{name}` is {given!r}, expected {wanted(row)}")
+        raise RttpError("bad-value", f"`{name}` is {_short(repr(given))}, expected {wanted(row)}")
     return _text(row, given) if row["type"] == "text" else _bytes(row, given)
 
 

@@ -175,12 +175,22 @@ def test_cores_are_taken_by_name() -> None:
     "pin", ["", ",", "x", "-1", "0,", ",0", "0,0,0", "0;0", "0-1", "²", "٣", "0x0", "None", "AUTO", "1.0", "\x00"]
 )
 def test_what_names_no_cores_is_refused(pin: str) -> None:
-    with pytest.raises(RttpError, match="expected CORE or SENDER,RESPONDER, auto or none") as refused:
+    with pytest.raises(RttpError, match="expected auto, none, CORE or SENDER,RESPONDER") as refused:
         choose_seats(BenchOptions(pin=pin))
     assert refused.value.slug == "bad-option"
 
 
-@pytest.mark.parametrize("core", [99_999, 1 << 70])
+def test_a_core_of_thousands_of_digits_is_no_core() -> None:
+    with pytest.raises(RttpError, match="expected auto, none"):
+        choose_seats(BenchOptions(pin="9" * 5000))
+
+
+def test_a_second_core_needs_a_responder_of_ours() -> None:
+    with pytest.raises(RttpError, match="expected CORE or none"):
+        choose_seats(BenchOptions(pin="0,0", target="127.0.0.1"))
+
+
+@pytest.mark.parametrize("core", [99_999, 9_999_999])
 def test_a_core_that_this_process_may_not_use_is_refused_and_those_it_may_are_named(core: int) -> None:
     allowed = ", ".join(map(str, _core.allowed_cores()))
     with pytest.raises(RttpError, match=f"names core {core}, this process may use {allowed}"):

@@ -31,8 +31,8 @@ HEAD = """\
 <!-- written by tests/unit/test_errors_doc.py --write from rttp_cli/errors.py: change it there -->
 
 A command that fails says on stderr `error[SLUG]: what was found and what was expected`, then `hint: what to do`, and
-nothing on stdout that could be taken for a result. Slugs are stable: scripts may match them. The exit code says whose
-fault it is.
+nothing on stdout that could be taken for a result (a run that nobody answered prints its report all the same). Slugs
+are stable: scripts may match them. The exit code says whose fault it is.
 """
 REJECTS = """\
 A bad datagram is not an error but data: it is refused, counted by slug and shown with the offset at which the rule

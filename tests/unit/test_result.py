@@ -109,7 +109,7 @@ def test_p9999_needs_about_36888_samples() -> None:
 
 def test_no_samples_are_no_percentiles() -> None:
     d = distribution(encoded([]), 0)
-    assert (d.samples, d.min_ns, d.mean_ns, d.max_ns) == (0, 0, 0.0, 0)
+    assert (d.samples, d.min_ns, d.mean_ns, d.max_ns) == (0, None, None, None)
     assert {p.state for p in d.percentiles} == {"none"}
 
 
@@ -241,7 +241,17 @@ def document(
     ]
     usage = {"user_ns": n * US, "system_ns": n * 4 * US, "voluntary_switches": 5, "involuntary_switches": 12}
     tally = {"received": n, "answered": n - lost, "bytes": n * 138, "buffer_drops": 0, "rejects": {}}
-    zero = ("send_refused", "late", "duplicates", "reordered", "unexpected", "icmp_errors", "buffer_drops")
+    zero = (
+        "send_refused",
+        "unfinished",
+        "unsent",
+        "late",
+        "duplicates",
+        "reordered",
+        "unexpected",
+        "network_errors",
+        "buffer_drops",
+    )
     faults = {"loss": 0.0, "duplicate": 0.0, "corrupt": 0.0, "reorder": 0.0, "delay": 0.0, "seed": 1}
     return {
         "schema": "rttp.result/1",
@@ -424,3 +434,15 @@ def test_the_table_fits_80_columns(result: dict[str, Any]) -> None:
         assert each == each.rstrip()
         if not each.startswith(LONG):
             assert len(each) <= 80, each
+
+
+def test_what_was_still_on_its_way_when_a_run_stopped_leaves_percentiles_open() -> None:
+    shown = text(document({20 * US: 900, 1_000 * MS: 100}, unfinished=100))
+    assert "unbounded" in shown
+    assert "100 on their way when it was stopped" in shown
+
+
+def test_a_run_that_did_not_send_all_that_was_due_never_passes() -> None:
+    result = summarise(document({20 * US: 1_000_000}, unsent=5), 300 * US, 0.99)
+    assert result["verdict"]["state"] == "inconclusive"
+    assert "5 pulses that were due were never sent" in result["verdict"]["reason"]

@@ -79,8 +79,10 @@ def _one(
 ) -> Pulse:
     given = {name.replace("-", "_"): value for name, value in given.items()}
     own = given.pop("payload", None)
-    if own is not None and not payload:
-        payload = _hex(str(own), "payload")
+    if own is not None and not isinstance(own, str):
+        raise RttpError("bad-value", f"`payload` is {type(own).__name__}, expected hex in quotes")
+    if own and not payload:
+        payload = _hex(own, "payload")
     try:
         return build(given, payload, tag, dialect=dialect, byte_order=byte_order, unchecked=unchecked)
     except RttpError as error:

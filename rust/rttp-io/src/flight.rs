@@ -146,13 +146,6 @@ impl Flight {
         self.advance();
         Some(launch)
     }
-
-    /// Takes back the last launch, whose send failed. The pulse counts as never sent.
-    pub fn take_back(&mut self) {
-        self.next -= 1;
-        self.slot(self.next).state = State::Empty;
-        self.head = self.head.min(self.next);
-    }
 }
 
 #[cfg(test)]
@@ -191,15 +184,6 @@ mod tests {
         flight.launch(at(65));
         assert_eq!(flight.land(0), Landing::Unknown, "its place is taken");
         assert_eq!(flight.land(64), Landing::First { launch: at(65), overtaken: false });
-    }
-
-    #[test]
-    fn a_launch_taken_back_was_never_there() {
-        let mut flight = Flight::with_room(1).unwrap();
-        flight.launch(at(5));
-        flight.take_back();
-        assert!(flight.empty());
-        assert_eq!(flight.land(0), Landing::Unknown);
     }
 
     #[test]

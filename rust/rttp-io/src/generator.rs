@@ -191,9 +191,9 @@ impl<'a, L: Link> Generator<'a, L> {
                 self.publish(progress, now);
                 return Ok(now);
             }
-            self.send(now, now)?;
+            self.send(now, now);
             while !self.flight.empty() {
-                let now = match self.receive(wait)? {
+                let now = match self.receive(wait) {
                     Some(now) => now,
                     None if self.plan.spin => self.now(),
                     // A wait that ended without an answer is no stall: there was nothing to do.
@@ -231,17 +231,21 @@ impl<'a, L: Link> Generator<'a, L> {
                 if due > now || due >= end || self.counts.sent >= count {
                     break;
                 }
-                self.send(due, now)?;
+                self.send(due, now);
                 due = schedule.due(self.flight.next());
                 now = self.now();
             }
-            if due >= end || self.counts.sent >= count || stop.load(Ordering::Relaxed) {
+            let overrun = now >= end.saturating_add(self.timeout);
+            if due >= end || self.counts.sent >= count || overrun || stop.load(Ordering::Relaxed) {
+                if overrun {
+                    self.counts.unsent = schedule.due_before(end).saturating_sub(self.flight.next());
+                }
                 self.publish(progress, now);
                 // The interval after the last pulse belongs to it: a run of one second at 10 per second lasts 1 s.
                 return Ok(if stop.load(Ordering::Relaxed) { now } else { now.max(due.min(end)) });
             }
             for _ in 0..BURST {
-                let Some(received) = self.receive(Wait::Poll)? else { break };
+                let Some(received) = self.receive(Wait::Poll) else { break };
                 now = received;
             }
             self.give_up(now);
@@ -266,7 +270,7 @@ impl<'a, L: Link> Generator<'a, L> {
             let longest = Duration::from_nanos((instant - now).min(PROBE_WAIT));
             self.link.wait(longest).map_err(|source| Error::Socket { call: "ppoll", source })?;
             // What comes in here counts as taken after a sleep, though the call itself does not wait.
-            while let Some(arrival) = self.take(Wait::Poll)? {
+            while let Some(arrival) = self.take(Wait::Poll) {
                 let now = self.clock.now();
                 self.account(arrival, now, Wait::Block);
             }
@@ -280,29 +284,29 @@ impl<'a, L: Link> Generator<'a, L> {
         // A second Ctrl-C is not needed: an interrupted run waits for its answers only briefly.
         let until = if stopped { self.clock.now() + self.timeout.min(50_000_000) } else { Nanos::MAX };
         while !self.flight.empty() {
-            let now = match self.receive(Wait::Poll) {
-                Ok(Some(now)) => now,
-                _ => self.now(),
-            };
+            let now = self.receive(Wait::Poll).unwrap_or_else(|| self.now());
             if now >= until || (!stopped && stop.load(Ordering::Relaxed)) {
-                // Neither answered nor timed out: sent, but no sample.
+                while let Some(launch) = self.flight.give_up(Nanos::MAX) {
+                    self.counts.unfinished += u64::from(launch.due >= self.measured_from);
+                }
                 return;
             }
             self.give_up(now);
         }
         // Answers to pulses given up long ago may still come; what is there now is counted.
         for _ in 0..Flight::MOST {
-            let Ok(Some(_)) = self.receive(Wait::Poll) else { break };
+            let Some(_) = self.receive(Wait::Poll) else { break };
         }
     }
 
-    /// Lost pulses become samples: each at the longest timeout of one, or at the slowest answer where that is later, for
+    /// Lost and unfinished pulses become samples: each at the longest timeout of one, or at the slowest answer where that is later, for
     /// an answer that came is faster than one that did not.
     fn enter_losses(&mut self) {
         let Latencies { response, service, .. } = &mut self.latencies;
-        for (histogram, at_least) in [(response, self.longest_loss), (service, self.timeout)] {
-            if self.counts.lost > 0 {
-                histogram.saturating_record_n(at_least.max(histogram.max()), self.counts.lost);
+        let missing = self.counts.lost + self.counts.unfinished;
+        for (histogram, at_least) in [(response, self.longest_loss.max(self.timeout)), (service, self.timeout)] {
+            if missing > 0 {
+                histogram.saturating_record_n(at_least.max(histogram.max()), missing);
             }
         }
     }
@@ -349,7 +353,7 @@ impl<'a, L: Link> Generator<'a, L> {
     }
 
     #[inline]
-    fn send(&mut self, due: Nanos, now: Nanos) -> Result<(), Error> {
+    fn send(&mut self, due: Nanos, now: Nanos) {
         if self.flight.full() {
             self.give_up(0);
         }
@@ -357,52 +361,45 @@ impl<'a, L: Link> Generator<'a, L> {
         self.stamp(SeqId(self.plan.first_seq).plus(number as u32), now);
         self.flight.launch(Launch { due, sent: now });
         let measured = due >= self.measured_from;
-        let left = match self.link.send(&self.out) {
-            Ok(left) => left,
-            Err(e) => match Error::of_send(e, self.target, self.out.len()) {
-                // An earlier datagram came back as ICMP: the target is gone or not there yet. Go on, it counts as lost.
-                Error::Refused(_) => {
-                    self.counts.icmp_errors += 1;
-                    false
-                }
-                error => return Err(error),
-            },
-        };
+        // Often the error of an earlier datagram that came back as ICMP. The run goes on: this pulse will count as lost.
+        let left = self.link.send(&self.out).unwrap_or_else(|_| {
+            self.counts.network_errors += 1;
+            false
+        });
         self.counts.sent_in_all += u64::from(left);
         if measured {
             self.counts.sent += 1;
             self.counts.send_refused += u64::from(!left);
             self.latencies.lateness.saturating_record(now - due);
         }
-        Ok(())
     }
 
     /// Takes one datagram, if there is one, and gives the time at which it was in our hands.
     #[inline]
-    fn receive(&mut self, wait: Wait) -> Result<Option<Nanos>, Error> {
-        let Some(arrival) = self.take(wait)? else { return Ok(None) };
+    fn receive(&mut self, wait: Wait) -> Option<Nanos> {
+        let arrival = self.take(wait)?;
         let now = match wait {
             Wait::Poll => self.now(),
             Wait::Block => self.clock.now(),
         };
         self.account(arrival, now, wait);
-        Ok(Some(now))
+        Some(now)
     }
 
     #[inline]
-    fn take(&mut self, wait: Wait) -> Result<Option<Arrival>, Error> {
+    fn take(&mut self, wait: Wait) -> Option<Arrival> {
         let looks = if self.plan.spin && self.plan.pace == Pace::PingPong { LOOKS } else { 1 };
         for _ in 0..looks {
             match self.link.recv(&mut self.buffer, wait) {
                 Ok(None) => {}
-                Err(e) if e.raw_os_error() == Some(libc::ECONNREFUSED) => {
-                    self.counts.icmp_errors += 1;
-                    return Ok(None);
+                Ok(arrival) => return arrival,
+                Err(_) => {
+                    self.counts.network_errors += 1;
+                    return None;
                 }
-                taken => return taken.map_err(|source| Error::Socket { call: "recv", source }),
             }
         }
-        Ok(None)
+        None
     }
 
     /// Shows that this core is alive after a sleep, and since when there was work for it (0: unknown).
@@ -436,6 +433,10 @@ impl<'a, L: Link> Generator<'a, L> {
         let number = next.checked_add_signed(i64::from(pulse.seq_id().since(newest)));
         let expected = pulse.kind() == Kind::Pong && datagram.len() == self.out.len();
         match number.filter(|_| expected).map_or(Landing::Unknown, |n| self.flight.land(n)) {
+            Landing::First { launch, .. } if now.saturating_sub(launch.sent) > self.timeout => {
+                self.counts.late += 1;
+                self.lose(launch);
+            }
             Landing::First { launch, overtaken } => {
                 self.counts.reordered += u64::from(overtaken);
                 if launch.due >= self.measured_from {
@@ -457,10 +458,14 @@ impl<'a, L: Link> Generator<'a, L> {
     #[inline]
     fn give_up(&mut self, now: Nanos) {
         while let Some(launch) = self.flight.give_up(now.saturating_sub(self.timeout)) {
-            if launch.due >= self.measured_from {
-                self.counts.lost += 1;
-                self.longest_loss = self.longest_loss.max(launch.sent - launch.due + self.timeout);
-            }
+            self.lose(launch);
+        }
+    }
+
+    fn lose(&mut self, launch: Launch) {
+        if launch.due >= self.measured_from {
+            self.counts.lost += 1;
+            self.longest_loss = self.longest_loss.max(launch.sent - launch.due + self.timeout);
         }
     }
 

@@ -111,7 +111,7 @@ impl Heart {
 /// A thread that beats a core's heart in time that nobody else wants. It also keeps the core from falling asleep.
 pub struct Idler {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    thread: Option<JoinHandle<()>>,
     /// What the host said to its wishes.
     pub asked: Vec<Asked>,
 }
@@ -137,7 +137,7 @@ impl Idler {
         let refused = |detail: String| Asked { what: "stall-meter", granted: false, detail };
         let thread = spawned.map_err(|e| refused(e.to_string()))?;
         match told.recv() {
-            Ok(asked) if asked.granted => Ok(Idler { stop, thread, asked: vec![asked] }),
+            Ok(asked) if asked.granted => Ok(Idler { stop, thread: Some(thread), asked: vec![asked] }),
             Ok(asked) => {
                 let _ = thread.join();
                 Err(asked)
@@ -145,11 +145,13 @@ impl Idler {
             Err(_) => Err(refused("the thread did not start".into())),
         }
     }
+}
 
+impl Drop for Idler {
     /// Ends the thread.
-    pub fn stop(self) {
+    fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        let _ = self.thread.join();
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

@@ -103,7 +103,7 @@ impl CoreStalls {
 pub struct ServerOutcome {
     /// Counts over all senders.
     pub total: Tally,
-    /// Answers that the send buffer had no room for.
+    /// Answers that could not be sent.
     pub answers_dropped: u64,
     /// Receive buffer granted, bytes.
     pub receive_buffer: usize,
@@ -126,6 +126,10 @@ pub struct Counts {
     pub answered: u64,
     /// Not answered in time, refused ones among them.
     pub lost: u64,
+    /// Still on their way when the run was stopped: neither answered nor timed out.
+    pub unfinished: u64,
+    /// Due in the measured time and never sent, since the sender could not keep up.
+    pub unsent: u64,
     /// Answers after the timeout (their pulse is lost all the same), whole run.
     pub late: u64,
     /// Second and further answers, whole run.
@@ -136,8 +140,8 @@ pub struct Counts {
     pub unexpected: u64,
     /// Datagrams that are no pulses, by slug code, whole run.
     pub rejects: [u64; Slug::TABLE],
-    /// ICMP errors that came back, whole run.
-    pub icmp_errors: u64,
+    /// Errors of the network or the host on sending or receiving (ICMP among them), whole run.
+    pub network_errors: u64,
     /// Answers that our kernel dropped because our receive buffer was full, whole run.
     pub buffer_drops: u64,
 }

@@ -72,6 +72,13 @@ impl Schedule {
         Schedule { start, interval: (1e9 / rate * f64::from(2u32).powi(32)) as u128 }
     }
 
+    /// How many pulses are due before an instant.
+    #[must_use]
+    pub fn due_before(&self, instant: Nanos) -> u64 {
+        let after = u128::from(instant.saturating_sub(self.start)) << 32;
+        u64::try_from(after.div_ceil(self.interval.max(1))).unwrap_or(u64::MAX)
+    }
+
     /// When pulse `i` is due.
     #[inline]
     #[must_use]
@@ -91,6 +98,18 @@ mod tests {
         assert_eq!(schedule.due(0), 7);
         let hour = schedule.due(30_000 * 3_600) - 7;
         assert!(hour.abs_diff(3_600_000_000_000) < 100, "{hour}");
+    }
+
+    #[test]
+    fn as_many_are_due_before_an_instant_as_the_schedule_puts_there() {
+        for rate in [3.0, 1_000.0, 333_333.0] {
+            let schedule = Schedule::new(50, rate);
+            for instant in [50, 51, 1_000_050, 1_000_000_050] {
+                let n = schedule.due_before(instant);
+                assert!(n == 0 || schedule.due(n - 1) < instant, "{rate} {instant} {n}");
+                assert!(schedule.due(n) + 1 >= instant, "{rate} {instant} {n}");
+            }
+        }
     }
 
     #[test]

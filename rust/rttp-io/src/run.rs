@@ -20,7 +20,7 @@ use crate::watch::Watch;
 pub struct Run {
     stop: Arc<AtomicBool>,
     progress: Arc<Progress>,
-    thread: JoinHandle<Result<Outcome, Error>>,
+    thread: Option<JoinHandle<Result<Outcome, Error>>>,
 }
 
 impl Run {
@@ -35,7 +35,7 @@ impl Run {
             .name("rttp-sender".into())
             .spawn(move || execute(&plan, &told, &seen))
             .map_err(|source| Error::Socket { call: "clone", source })?;
-        Ok(Run { stop, progress, thread })
+        Ok(Run { stop, progress, thread: Some(thread) })
     }
 
     /// How far it is.
@@ -47,7 +47,7 @@ impl Run {
     /// Whether [`Run::finish`] would return at once.
     #[must_use]
     pub fn finished(&self) -> bool {
-        self.thread.is_finished()
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Ends it early.
@@ -59,8 +59,18 @@ impl Run {
     ///
     /// # Errors
     /// Why the run could not start or go on.
-    pub fn finish(self) -> Result<Outcome, Error> {
-        self.thread.join().map_err(|_| Error::Panicked("sender"))?
+    pub fn finish(mut self) -> Result<Outcome, Error> {
+        let ended = self.thread.take().map(JoinHandle::join);
+        ended.and_then(Result::ok).unwrap_or(Err(Error::Panicked("sender")))
+    }
+}
+
+impl Drop for Run {
+    /// Nobody could stop it any more.
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.stop();
+        }
     }
 }
 

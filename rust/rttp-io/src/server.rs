@@ -9,7 +9,7 @@ use rttp_proto::pulse::Pulse;
 use rttp_proto::responder::{Responder, Verdict};
 use rttp_proto::tally::Tally;
 
-use crate::clock::{Clock, Wall};
+use crate::clock::{Clock, Nanos, Wall};
 use crate::error::Error;
 use crate::host::{Asked, Seat};
 use crate::link::{Link, UdpLink, UdpOptions, Wait};
@@ -18,6 +18,9 @@ use crate::outcome::{ServerOutcome, Usage};
 
 /// Looks at an empty socket before the clock is read again.
 const LOOKS: u32 = 16;
+
+/// How often the kernel is asked for drops and onlookers are served, ns.
+const LOOK_EVERY: Nanos = 50_000_000;
 
 /// How to run a responder.
 #[derive(Clone)]
@@ -52,7 +55,7 @@ pub struct Server {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
     live: Arc<Live>,
-    thread: JoinHandle<ServerOutcome>,
+    thread: Option<JoinHandle<ServerOutcome>>,
 }
 
 impl Server {
@@ -85,7 +88,7 @@ impl Server {
             thread::Builder::new().name("rttp-server".into()).spawn(run).map_err(failed)?
         };
         match told.recv() {
-            Ok(Ok(())) => Ok(Server { address, stop, live, thread }),
+            Ok(Ok(())) => Ok(Server { address, stop, live, thread: Some(thread) }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(Error::Panicked("responder")),
         }
@@ -107,9 +110,18 @@ impl Server {
     ///
     /// # Errors
     /// Its thread panicked.
-    pub fn stop(self) -> Result<ServerOutcome, Error> {
+    pub fn stop(mut self) -> Result<ServerOutcome, Error> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().map_err(|_| Error::Panicked("responder"))
+        let ended = self.thread.take().map(JoinHandle::join);
+        ended.and_then(Result::ok).ok_or(Error::Panicked("responder"))
+    }
+}
+
+impl Drop for Server {
+    /// A run that fails half-way must not leave a responder behind.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -128,15 +140,21 @@ fn serve(
     let mut wall = Wall::new(clock);
     let mut buffer = vec![0; 1 << 16].into_boxed_slice();
     let mut answers_dropped = 0;
+    let mut next_look = 0;
     let (wait, looks) = if options.spin { (Wait::Poll, LOOKS) } else { (Wait::Block, 1) };
     while !stop.load(Ordering::Relaxed) {
         // An error here is one that an earlier answer met (ICMP): it concerns that sender, not this node.
         let arrival = (0..looks).find_map(|_| link.recv(&mut buffer, wait).ok().flatten());
-        if arrival.is_none() && !options.spin {
+        let now = clock.now();
+        if now >= next_look {
+            // The kernel's own count of drops costs a system call: for those who ask, and now and then.
+            responder.set_buffer_drops(link.buffer_drops());
             publish(live, responder.total());
+            next_look = now + LOOK_EVERY;
+        }
+        if arrival.is_none() && !options.spin {
             continue;
         }
-        let now = clock.now();
         let unix = wall.unix(now);
         if let Some(heart) = heart {
             match &arrival {
@@ -150,15 +168,15 @@ fn serve(
         }
         let Some(arrival) = arrival else { continue };
         let from = link.from();
-        // The kernel's own count of drops costs a system call: for those who ask, and now and then for onlookers.
-        let asked_for = buffer.get(..arrival.length).is_some_and(Responder::asks_for_tally);
-        if asked_for || responder.total().received & 0xfff == 0 {
+        if buffer.get(..arrival.length).is_some_and(Responder::asks_for_tally) {
             responder.set_buffer_drops(link.buffer_drops());
-            publish(live, responder.total());
         }
         if let Verdict::Answer(length) = responder.handle(from, &mut buffer, arrival.length, unix) {
             let answered = buffer.get(..length).is_some_and(|answer| link.answer(answer).unwrap_or(false));
-            answers_dropped += u64::from(!answered);
+            if !answered {
+                answers_dropped += 1;
+                responder.not_sent(from, unix);
+            }
         }
     }
     responder.set_buffer_drops(link.buffer_drops());

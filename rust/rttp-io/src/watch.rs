@@ -36,7 +36,8 @@ impl Watch {
             }
             return watch;
         }
-        if plan.target.is_none() {
+        // A pulse that the sender's own fault holds back is stamped before it leaves: its age is no stall of the responder.
+        if plan.target.is_none() && plan.faults.delay_ns == 0 {
             let core = plan.server_seat.core;
             let shared = core.is_some() && core == plan.seat.core;
             watch.responder = Some(if shared { heart.clone() } else { Heart::new(core) });
@@ -50,7 +51,7 @@ impl Watch {
     }
 
     pub(crate) fn finish(self, origin: Nanos) -> Vec<CoreStalls> {
-        self.idlers.into_iter().for_each(Idler::stop);
+        drop(self.idlers);
         let shared = match (&self.sender, &self.responder) {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b),
             _ => false,

@@ -132,7 +132,7 @@ fn a_target_that_dies_turns_the_rest_into_losses_and_ends_in_time() {
     thread.join().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(5));
     assert_eq!((outcome.seen.counts.sent, outcome.seen.counts.answered, outcome.seen.counts.lost), (100, 9, 91));
-    assert!(outcome.seen.counts.icmp_errors > 0);
+    assert!(outcome.seen.counts.network_errors > 0);
     assert_eq!(outcome.seen.tally, None, "nobody is left to tell what arrived");
 }
 

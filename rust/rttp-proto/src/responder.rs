@@ -27,9 +27,16 @@ const PROBES: usize = 8;
 struct Peer {
     address: SocketAddr,
     last_ns: u64,
-    closed: bool,
+    /// When its counters were last asked for.
+    told_ns: Option<u64>,
+    /// Drops of the whole socket before this sender's count began.
+    drops_before: u64,
     tally: Tally,
 }
+
+/// A sender that goes on this long after it asked for its counters starts a new count; what comes sooner is a straggler
+/// of the old one.
+const NEW_COUNT_AFTER_NS: u64 = 2_000_000_000;
 
 /// Judges pulses, answers those that ask for it and counts per sender and in total. Never allocates after `new`.
 pub struct Responder {
@@ -63,21 +70,29 @@ impl Responder {
         self.total.buffer_drops = drops;
     }
 
+    /// Takes an answer back that could not be sent.
+    pub fn not_sent(&mut self, to: SocketAddr, now_ns: u64) {
+        let peer = peer_of(&mut self.peers, to, now_ns, self.total.buffer_drops);
+        for tally in [&mut peer.tally, &mut self.total] {
+            tally.answered = tally.answered.saturating_sub(1);
+        }
+    }
+
     /// Handles the datagram in `buffer[..length]`; an answer is written over it.
     ///
     /// `now_ns` is the Unix time written into the answer.
     #[inline]
     pub fn handle(&mut self, from: SocketAddr, buffer: &mut [u8], length: usize, now_ns: u64) -> Verdict {
-        let buffer_drops = self.total.buffer_drops;
+        let drops = self.total.buffer_drops;
         let datagram = buffer.get_mut(..length).unwrap_or_default();
         let verdict = match Pulse::parse(datagram) {
             Ok(pulse) => Ok((pulse.kind(), pulse.flags())),
             Err(reject) => Err(reject),
         };
-        let peer = peer_of(&mut self.peers, from, now_ns);
+        let peer = peer_of(&mut self.peers, from, now_ns, drops);
         let closing = matches!(verdict, Ok((Kind::Close, _)));
-        if peer.closed && !closing {
-            *peer = Peer { closed: false, tally: Tally::default(), ..*peer };
+        if !closing && peer.told_ns.is_some_and(|told| now_ns > told.saturating_add(NEW_COUNT_AFTER_NS)) {
+            *peer = Peer { told_ns: None, drops_before: drops, tally: Tally::default(), ..*peer };
         }
         peer.last_ns = now_ns;
         if !closing {
@@ -91,8 +106,9 @@ impl Responder {
             // Only a session can open a sealed pulse and seal its answer.
             Ok((_, flags)) if flags & FLAG_SEALED != 0 => Ok(None),
             Ok((Kind::Close, FLAG_ECHO)) => {
+                let buffer_drops = drops.saturating_sub(peer.drops_before);
                 let told = close(datagram, &Tally { buffer_drops, ..peer.tally });
-                peer.closed |= told.is_ok();
+                peer.told_ns = told.is_ok().then_some(now_ns).or(peer.told_ns);
                 told.map(|()| Some(Kind::Close))
             }
             Ok(_) if !self.echo => Ok(None),
@@ -138,7 +154,7 @@ fn close(datagram: &mut [u8], tally: &Tally) -> Result<(), Reject> {
 
 /// The entry of an address: found among its eight places, or made in an empty one, or in that of the longest silent.
 #[inline]
-fn peer_of(peers: &mut [Option<Peer>], address: SocketAddr, now_ns: u64) -> &mut Peer {
+fn peer_of(peers: &mut [Option<Peer>], address: SocketAddr, now_ns: u64, drops: u64) -> &mut Peer {
     let start = hash(&address) % PEERS;
     let mut place = start;
     let mut oldest = u64::MAX;
@@ -164,7 +180,7 @@ fn peer_of(peers: &mut [Option<Peer>], address: SocketAddr, now_ns: u64) -> &mut
     if entry.as_ref().is_none_or(|p| p.address != address) {
         *entry = None;
     }
-    entry.get_or_insert(Peer { address, last_ns: now_ns, closed: false, tally: Tally::default() })
+    entry.get_or_insert(Peer { address, last_ns: now_ns, told_ns: None, drops_before: drops, tally: Tally::default() })
 }
 
 /// Spreads addresses over the table (FNV-1a). Senders who collide on purpose only lose their own counts.
@@ -237,13 +253,22 @@ mod tests {
             let tally = Tally::parse(Pulse::parse(&buffer).unwrap().payload()).unwrap();
             assert_eq!((tally.received, tally.answered, tally.rejected()), (3, 2, 1), "asked twice, told twice");
         }
-        let mut buffer = pulse(Kind::Ping, 0, 0);
-        node.handle(from(1), &mut buffer, HEADER, 1);
-        let mut buffer = pulse(Kind::Close, FLAG_ECHO, Tally::LENGTH);
-        let length = buffer.len();
-        node.handle(from(1), &mut buffer, length, 1);
-        assert_eq!(Tally::parse(Pulse::parse(&buffer).unwrap().payload()).unwrap().received, 1);
-        assert_eq!(node.total().received, 5);
+        let told = |node: &mut Responder, now_ns| {
+            let mut buffer = pulse(Kind::Ping, 0, 0);
+            node.handle(from(1), &mut buffer, HEADER, now_ns);
+            let mut buffer = pulse(Kind::Close, FLAG_ECHO, Tally::LENGTH);
+            let length = buffer.len();
+            node.handle(from(1), &mut buffer, length, now_ns);
+            Tally::parse(Pulse::parse(&buffer).unwrap().payload()).unwrap()
+        };
+        assert_eq!(told(&mut node, 2).received, 4, "a straggler belongs to the old count");
+        node.set_buffer_drops(9);
+        assert_eq!(told(&mut node, 3 + 2 * NEW_COUNT_AFTER_NS).buffer_drops, 0, "drops before a count are not its own");
+        node.set_buffer_drops(11);
+        let tally = told(&mut node, 3 + 2 * NEW_COUNT_AFTER_NS);
+        assert_eq!((tally.received, tally.buffer_drops), (2, 2));
+        node.not_sent(from(1), 3 + 2 * NEW_COUNT_AFTER_NS);
+        assert_eq!(node.total().answered, 5);
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn address(text: &str) -> PyResult<SocketAddr> {
 
 /// Waits without the GIL, in steps short enough for Ctrl-C.
 fn wait_for(py: Python<'_>, longest: f64, done: impl Fn() -> bool + Sync) -> PyResult<bool> {
-    let until = Instant::now() + seconds("longest", longest)?;
+    let until = Instant::now() + seconds("longest", longest)?.min(Duration::from_secs(1 << 30));
     loop {
         if done() {
             return Ok(true);
@@ -254,11 +254,13 @@ fn outcome_dict<'py>(py: Python<'py>, o: &Outcome) -> PyResult<Bound<'py, PyDict
         ("send_refused", o.seen.counts.send_refused),
         ("answered", o.seen.counts.answered),
         ("lost", o.seen.counts.lost),
+        ("unfinished", o.seen.counts.unfinished),
+        ("unsent", o.seen.counts.unsent),
         ("late", o.seen.counts.late),
         ("duplicates", o.seen.counts.duplicates),
         ("reordered", o.seen.counts.reordered),
         ("unexpected", o.seen.counts.unexpected),
-        ("icmp_errors", o.seen.counts.icmp_errors),
+        ("network_errors", o.seen.counts.network_errors),
         ("buffer_drops", o.seen.counts.buffer_drops),
     ] {
         c.set_item(name, count)?;

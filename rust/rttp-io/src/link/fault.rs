@@ -37,7 +37,7 @@ impl Faults {
 }
 
 /// Datagrams held back at once; one more is let go early.
-const HELD: usize = 4096;
+pub const HELD: usize = 1 << 18;
 
 /// See the module.
 pub struct FaultyLink<L> {
@@ -87,7 +87,7 @@ impl<L: Link> FaultyLink<L> {
             return self.inner.send(datagram);
         }
         let copy = self.copy(datagram);
-        self.held.push_back((self.clock.now() + self.faults.delay_ns, copy));
+        self.held.push_back((self.clock.now().saturating_add(self.faults.delay_ns), copy));
         Ok(true)
     }
 }
