@@ -1,8 +1,8 @@
 //! One run from plan to outcome: the host is asked, the responder started, the load sent, and what both saw put together.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,8 +16,25 @@ use crate::plan::Plan;
 use crate::server::{Server, ServerOptions};
 use crate::watch::Watch;
 
+/// Tells whoever waits that a thread has ended, however it did.
+#[derive(Default)]
+struct Ended {
+    flag: Mutex<bool>,
+    bell: Condvar,
+}
+
+struct RingsAtTheEnd(Arc<Ended>);
+
+impl Drop for RingsAtTheEnd {
+    fn drop(&mut self) {
+        *self.0.flag.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.bell.notify_all();
+    }
+}
+
 /// A run under way.
 pub struct Run {
+    ended: Arc<Ended>,
     stop: Arc<AtomicBool>,
     progress: Arc<Progress>,
     thread: Option<JoinHandle<Result<Outcome, Error>>>,
@@ -31,11 +48,16 @@ impl Run {
     pub fn start(plan: Plan, stop: Arc<AtomicBool>) -> Result<Run, Error> {
         let progress = Arc::new(Progress::default());
         let (told, seen) = (stop.clone(), progress.clone());
+        let ended = Arc::new(Ended::default());
+        let rings = RingsAtTheEnd(ended.clone());
         let thread = thread::Builder::new()
             .name("rttp-sender".into())
-            .spawn(move || execute(&plan, &told, &seen))
+            .spawn(move || {
+                let _rings = rings;
+                execute(&plan, &told, &seen)
+            })
             .map_err(|source| Error::Socket { call: "clone", source })?;
-        Ok(Run { stop, progress, thread: Some(thread) })
+        Ok(Run { ended, stop, progress, thread: Some(thread) })
     }
 
     /// How far it is.
@@ -44,10 +66,12 @@ impl Run {
         &self.progress
     }
 
-    /// Whether [`Run::finish`] would return at once.
+    /// Waits for the end, at most so long, without a wake-up in between that would disturb it; whether it has come.
     #[must_use]
-    pub fn finished(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    pub fn wait(&self, longest: Duration) -> bool {
+        let flag = self.ended.flag.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.ended.bell.wait_timeout_while(flag, longest, |ended| !*ended);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Ends it early.

@@ -36,19 +36,21 @@ fn address(text: &str) -> PyResult<SocketAddr> {
     text.parse().map_err(|_| PyValueError::new_err(format!("`{text}` is not IP:PORT")))
 }
 
+/// Longest time until Python sees Ctrl-C. The core sees it at once; this thread sharing a core with a run, it wakes rarely.
+const STEP: Duration = Duration::from_millis(250);
+
 /// Waits without the GIL, in steps short enough for Ctrl-C.
-fn wait_for(py: Python<'_>, longest: f64, done: impl Fn() -> bool + Sync) -> PyResult<bool> {
+fn wait_for(py: Python<'_>, longest: f64, wait: impl Fn(Duration) -> bool + Sync) -> PyResult<bool> {
     let until = Instant::now() + seconds("longest", longest)?.min(Duration::from_secs(1 << 30));
     loop {
-        if done() {
+        let rest = until.saturating_duration_since(Instant::now());
+        if py.detach(|| wait(rest.min(STEP))) {
             return Ok(true);
         }
-        let now = Instant::now();
-        if now >= until {
+        py.check_signals()?;
+        if rest.is_zero() {
             return Ok(false);
         }
-        py.detach(|| std::thread::sleep((until - now).min(Duration::from_millis(20))));
-        py.check_signals()?;
     }
 }
 
@@ -124,7 +126,7 @@ impl Load {
     }
 
     fn wait(&self, py: Python<'_>, longest: f64) -> PyResult<bool> {
-        wait_for(py, longest, || self.run.as_ref().is_none_or(run::Run::finished))
+        wait_for(py, longest, |step| self.run.as_ref().is_none_or(|run| run.wait(step)))
     }
 
     fn progress(&self) -> (u64, u64, u64, f64) {
@@ -204,7 +206,10 @@ impl Server {
     }
 
     fn wait(&self, py: Python<'_>, longest: f64) -> PyResult<bool> {
-        wait_for(py, longest, || self.stopped.load(Ordering::Relaxed))
+        wait_for(py, longest, |step| {
+            std::thread::sleep(step.min(STEP / 2));
+            self.stopped.load(Ordering::Relaxed)
+        })
     }
 
     fn progress(&self) -> (u64, u64, u64) {
