@@ -122,6 +122,10 @@ impl<'a, L: Link> Generator<'a, L> {
         let usage = Usage::of_thread().since(before);
         let lasted_until = self.clock.now();
         let interrupted = stop.load(Ordering::Relaxed);
+        if !self.scheduled() {
+            self.latencies.service = self.latencies.response.clone();
+            self.latencies.lateness.saturating_record_n(0, self.counts.sent);
+        }
         self.enter_losses();
         let tally = self.close();
         self.counts.buffer_drops = self.link.buffer_drops();
@@ -334,6 +338,12 @@ impl<'a, L: Link> Generator<'a, L> {
         None
     }
 
+    /// Whether a pulse can leave later than it is due. In ping-pong it is due when it leaves: what is known beforehand is
+    /// not recorded pulse by pulse.
+    fn scheduled(&self) -> bool {
+        self.plan.pace != Pace::PingPong
+    }
+
     /// Reads the clock and shows that this core is alive.
     #[inline]
     fn now(&self) -> Nanos {
@@ -370,7 +380,9 @@ impl<'a, L: Link> Generator<'a, L> {
         if measured {
             self.counts.sent += 1;
             self.counts.send_refused += u64::from(!left);
-            self.latencies.lateness.saturating_record(now - due);
+            if self.scheduled() {
+                self.latencies.lateness.saturating_record(now - due);
+            }
         }
     }
 
@@ -442,7 +454,9 @@ impl<'a, L: Link> Generator<'a, L> {
                 if launch.due >= self.measured_from {
                     self.counts.answered += 1;
                     self.latencies.response.saturating_record(now.saturating_sub(launch.due));
-                    self.latencies.service.saturating_record(now.saturating_sub(launch.sent));
+                    if self.scheduled() {
+                        self.latencies.service.saturating_record(now.saturating_sub(launch.sent));
+                    }
                     if let Some(kernel_ns) = arrival.kernel_ns {
                         self.latencies.wakeup.saturating_record(self.wall.unix(now).saturating_sub(kernel_ns));
                     }
