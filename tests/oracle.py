@@ -240,6 +240,7 @@ def detect(data: bytes, strict: bool) -> tuple[str, str, str] | Refusal:
     if isinstance(verdict, dict):
         return "rttp1", "big", "rules"
     if not strict:
+        found = []
         for order in ("big", "little"):
             guess = judge(data, "struct74", order)
             if (
@@ -248,5 +249,7 @@ def detect(data: bytes, strict: bool) -> tuple[str, str, str] | Refusal:
                 and 10**18 <= int(guess["timestamp_ns"]) < 4 * 10**18
                 and guess["fragment_index"] < guess["fragment_count"]  # type: ignore[operator]
             ):
-                return "struct74", order, "guess"
+                found.append((int(guess["fragment_count"]), order))
+        if found:
+            return "struct74", min(found)[1], "guess"
     return verdict

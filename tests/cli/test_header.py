@@ -122,7 +122,18 @@ def test_a_rejected_tail_is_not_shown_twice(rttp: Run) -> None:
 
 
 def test_a_guess_is_labelled_and_strict_never_guesses(rttp: Run) -> None:
-    little = rttp("header", "build", "--dialect", "struct74", "--byte-order", "little", "--type", "0x1234").out.strip()
+    # The lowest byte of this time, read as the highest, makes a time that is plausible as well.
+    args = [
+        "--dialect",
+        "struct74",
+        "--byte-order",
+        "little",
+        "--type",
+        "0x1234",
+        "--timestamp-ns",
+        "0x18ea07581cab8120",
+    ]
+    little = rttp("header", "build", *args).out.strip()
     guessed = rttp("header", "decode", little)
     assert guessed.code == 0
     assert "struct74, little-endian (A GUESS)" in guessed.out
