@@ -355,7 +355,7 @@ class Server:
     def wait(self, longest: float) -> bool:
         """Waits without the GIL for a signal, at most so many seconds; whether it has come."""
     def progress(self) -> tuple[int, int, int]:
-        """Datagrams received, answered, refused; at most 4,096 behind under load."""
+        """Datagrams received, answered, refused; at most 100 ms behind."""
     def finish(self) -> ServerDict:
         """Stops it and gives its counts."""
 
