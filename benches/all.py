@@ -18,12 +18,25 @@ from typing import Any
 import design
 import header_batch
 import memory
+import one_way
 import open_loop
+import pacer
 import ping_pong
 import startup
+import trace_load
 from common import HERE, Table, busy_share, dump, machine, refuse
 
-MODULES: tuple[ModuleType, ...] = (ping_pong, open_loop, design, header_batch, startup, memory)
+MODULES: tuple[ModuleType, ...] = (
+    ping_pong,
+    open_loop,
+    one_way,
+    pacer,
+    design,
+    header_batch,
+    trace_load,
+    startup,
+    memory,
+)
 DOCUMENT = HERE.parent / "docs" / "BENCHMARKS.md"
 BEGIN = "<!-- figures: written by benches/all.py --write -->"
 END = "<!-- end of figures -->"

@@ -2,10 +2,12 @@
  *
  *   floor ping-pong SIZE SECONDS CLIENT_CORE SERVER_CORE SPIN AWAKE
  *   floor calls     SIZE SECONDS CORE
+ *   floor flood     SIZE SECONDS CLIENT_CORE SERVER_CORE
  *
  * ping-pong: UDP on loopback, client and server as threads of one process, as in `rttp bench` without a target. Client:
  * clock, send, recv, clock on a connected socket. Server: recvfrom, sendto. SPIN 1 polls with MSG_DONTWAIT, 0 blocks.
  * AWAKE 1 holds /dev/cpu_dma_latency at 0. Prints percentiles of the round trip in ns, of all samples, sorted.
+ * flood: one way as fast as it goes: send in a loop on a connected socket, recvmmsg in batches at the other end.
  * calls: ns of a bare system call, and of a datagram sent and received one by one and in batches of 32.
  */
 #define _GNU_SOURCE
@@ -151,6 +153,63 @@ static int ping_pong(size_t size, double seconds, int client_core, int server_co
     return 0;
 }
 
+/* Counts until an empty datagram comes. */
+static void *count(void *given)
+{
+    struct server *server = given;
+    static char in[BATCH][2048];
+    static struct mmsghdr batch[BATCH];
+    static struct iovec parts[BATCH];
+    size_t *received = calloc(1, sizeof *received);
+    if (!received)
+        die("calloc");
+    pin(server->core);
+    for (int i = 0; i < BATCH; i++) {
+        parts[i] = (struct iovec){in[i], sizeof in[i]};
+        batch[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
+    }
+    for (;;) {
+        int got = recvmmsg(server->fd, batch, BATCH, MSG_WAITFORONE, NULL);
+        if (got < 0 && errno != EINTR)
+            die("recvmmsg");
+        for (int i = 0; i < got; i++) {
+            if (batch[i].msg_len == 0)
+                return received;
+            ++*received;
+        }
+    }
+}
+
+static int flood(size_t size, double seconds, int client_core, int server_core)
+{
+    static char out[LARGEST];
+    struct sockaddr_in address;
+    struct server server = {bound(&address), server_core, 0};
+    int fd = connected(&address), buffer = 16 << 20;
+    size_t sent = 0;
+    void *received;
+    pthread_t thread;
+    setsockopt(server.fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
+    if (pthread_create(&thread, NULL, count, &server))
+        die("pthread_create");
+    pin(client_core);
+    alarm((unsigned)seconds + 10);
+    uint64_t from = now_ns(), end = from + (uint64_t)(seconds * 1e9), at = from;
+    for (; at < end; sent++) {
+        if (send(fd, out, size, MSG_DONTWAIT) < 0)
+            die("send");
+        at = now_ns();
+    }
+    usleep(100000);
+    for (int i = 0; i < 3; i++)
+        send(fd, out, 0, 0);
+    if (pthread_join(thread, &received))
+        die("the end");
+    double took = (double)(at - from) / 1e9;
+    printf("{\"sent_pps\": %.1f, \"received_pps\": %.1f}\n", (double)sent / took, (double)*(size_t *)received / took);
+    return 0;
+}
+
 static int calls(size_t size, double seconds, int core)
 {
     static char out[LARGEST], in[BATCH][LARGEST + 1];
@@ -215,6 +274,8 @@ int main(int argc, char **argv)
             }
             return ping_pong(size, seconds, client, server, spin, atoi(argv[7]));
         }
+        if (argc == 6 && !strcmp(argv[1], "flood"))
+            return flood(size, seconds, atoi(argv[4]), atoi(argv[5]));
         if (argc == 5 && !strcmp(argv[1], "calls"))
             return calls(size, seconds, atoi(argv[4]));
     }

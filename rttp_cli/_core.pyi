@@ -220,27 +220,46 @@ class ServerDict(TallyDict):
     usage: UsageDict
     asked: list[AskedDict]
 
-class CountsDict(TypedDict):
-    """Counts of a run: measured pulses (due after the warm-up), or of the whole run where the name says so."""
+class SessionCountsDict(TypedDict):
+    """Counts of all sessions of a run together, warm-up, cool-down and first pulses included."""
 
     sent_in_all: int
-    """Whole run: measured, warm-up and the first pulses that look for the target."""
-    sent: int
-    send_refused: int
-    """Refused by the kernel for want of buffer; among the lost."""
-    answered: int
-    lost: int
-    unfinished: int
-    """Still on their way when the run was stopped."""
-    unsent: int
-    """Due in the measured time and never sent, since the sender could not keep up."""
-    late: int
-    duplicates: int
-    reordered: int
     unexpected: int
     rejects: dict[str, int]
     network_errors: int
     buffer_drops: int
+
+class StreamCountsDict(TypedDict):
+    """Counts of a stream: measured pulses (due in the measured time), or of the whole run where it says so."""
+
+    sent: int
+    bytes: int
+    send_refused: int
+    """Refused by the kernel for want of buffer; among the lost."""
+    answered: int
+    lost: int
+    one_way: int
+    """Sent without asking for an answer."""
+    unfinished: int
+    """Still on their way when the run was stopped."""
+    unsent: int
+    """Due in the measured time and never sent, since the sender could not keep up."""
+    dropped: int
+    """Due and not sent, since the stream's queue was full and it drops."""
+    late: int
+    """Whole run."""
+    duplicates: int
+    """Whole run."""
+    reordered: int
+    """Whole run."""
+    messages: int
+    """Begun."""
+    complete: int
+    """All pulses that ask for an answer were answered in time."""
+    kept: int
+    """Of those with a deadline, the ones that kept it; what the end of the run cut off did neither."""
+    missed: int
+    """Of those with a deadline, the ones that were late, lost or not sent."""
 
 class StallsDict(TypedDict):
     """Times at which a core that we used was kept from work that was there, 100 µs and longer."""
@@ -254,7 +273,7 @@ class StallsDict(TypedDict):
     """Start from the first measured due time (negative in the warm-up) and length, ns; the first 4,096."""
 
 class HistogramsDict(TypedDict):
-    """HdrHistogram V2, compressed, base64; ns, 3 significant digits."""
+    """HdrHistogram V2, compressed, base64; ns, 3 significant digits; empty where a figure does not apply."""
 
     response: str
     """From the scheduled send to the answer; a lost pulse is a sample at its timeout."""
@@ -264,27 +283,139 @@ class HistogramsDict(TypedDict):
     """From the scheduled to the actual send."""
     wakeup: str
     """From the kernel's stamp of the answer to reading it; empty without stamps."""
+    one_way_out: str
+    """From the send to the target's taking it, by both clocks and the fitted offset."""
+    one_way_back: str
+    """From there to us."""
+    message: str
+    """From when a message of several pulses was due to its last answer."""
+    first_token: str
+    """From when a token stream's request was due to its first token."""
+    token_gap: str
+    """From one token's landing to the next one's."""
+
+class RunHistogramsDict(HistogramsDict):
+    """All streams together."""
+
+    pacing: str
+    """Lateness of pulses that no stall of the sender's core made late."""
+
+class StreamDict(TypedDict):
+    """One stream of a finished run."""
+
+    name: str
+    counts: StreamCountsDict
+    histograms: dict[str, str]
+    """Those of `HistogramsDict` that have samples."""
+    drift_ppm: float | None
+    """Slope of lateness over time; `None` with fewer than three pulses."""
+
+class BandDict(TypedDict):
+    """Pulses of 32 neighbouring priorities, of all streams."""
+
+    from_priority: int
+    to_priority: int
+    sent: int
+    answered: int
+    missing: int
+    """Lost or unfinished."""
+    response: str
+    """As in `HistogramsDict`."""
+
+class ClockDict(TypedDict):
+    """The target's clock as a session saw it."""
+
+    shared: bool
+    """Both ends read one clock: the offset is 0 and certain."""
+    below_zero: int
+    """One-way times that came out below zero and count as 0."""
+    offset_ns: float | None
+    """How far it is ahead at `at_ns`."""
+    at_ns: int | None
+    """From the start of the measured time."""
+    skew_ppm: float | None
+    uncertainty_ns: float | None
+    points: int
+    """Of the envelope of minimum round trips."""
+
+class SessionDict(TypedDict):
+    """One sender and its target."""
+
+    target: str
+    local: str
+    core: int | None
+    receive_buffer: int
+    sent_in_all: int
+    tally: TallyDict | None
+    """What the target counted of our pulses; `None` if it did not tell."""
+    usage: UsageDict
+    clock: ClockDict
+
+class FlightDict(TypedDict):
+    """One pulse's timeline; times from the start of the measured time, or Unix times where the name says so."""
+
+    stream: str
+    seq_id: int
+    priority: int
+    length: int
+    """Whole pulse, bytes."""
+    due_ns: int
+    sent_ns: int
+    sent_unix_ns: int
+    target_unix_ns: int | None
+    """When the target took it, by its clock."""
+    kernel_unix_ns: int | None
+    """The kernel's stamp on the answer."""
+    landed_ns: int | None
+    landed_unix_ns: int | None
+    pulse: bytes
+    """Its header as it was sent."""
+    answer: bytes | None
 
 class OutcomeDict(TypedDict):
     """A finished run."""
 
-    target: str
-    local: str
     started_unix_ns: int
     sending_ns: int
     lasted_ns: int
     interrupted: bool
-    receive_buffer: int
-    counts: CountsDict
-    histograms: HistogramsDict
-    tally: TallyDict | None
-    """What the target counted of our pulses; `None` if it did not tell."""
+    stalled_pulses: int
+    """Pulses that a stall of the sender's core made late."""
+    session: SessionCountsDict
+    counts: StreamCountsDict
+    """All streams together."""
+    histograms: RunHistogramsDict
+    streams: list[StreamDict]
+    bands: list[BandDict]
+    """Those that sent something."""
+    sessions: list[SessionDict]
+    slowest: list[FlightDict]
+    lost: list[FlightDict]
+    """The first that were lost."""
     server: ServerDict | None
     """The embedded responder."""
-    usage: UsageDict
     asked: list[AskedDict]
     stalls: list[StallsDict]
     """Empty when the cores could not be watched."""
+
+class LiveStreamDict(TypedDict):
+    """A stream as the latest interval saw it."""
+
+    name: str
+    sent_pps: float
+    sent: int
+    answered: int
+    lost: int
+    percentiles_ns: list[int] | None
+    """P50, P99, P99.9, P99.99 and maximum of the interval's answers."""
+
+class LiveDict(TypedDict):
+    """What onlookers see of a run."""
+
+    intervals: int
+    tail: list[int]
+    """Answers so far by latency: four cells an octave from 1 µs up."""
+    streams: list[LiveStreamDict]
 
 @final
 class Load:
@@ -292,17 +423,13 @@ class Load:
 
     def __init__(
         self,
+        plan: str,
+        traces: list[Trace],
         *,
-        target: str | None,
-        rate: float | None,
-        size: int,
-        priority: int,
-        warmup: float,
-        duration: float,
-        count: int | None,
-        timeout: float,
+        targets: list[str],
+        workers: int,
         spin: bool,
-        core: int | None,
+        cores: list[int | None],
         server_core: int | None,
         fifo: int | None,
         fifo_required: bool,
@@ -312,6 +439,10 @@ class Load:
         stamps: bool,
         receive_buffer: int,
         first_seq: int,
+        segments: int,
+        interval: float,
+        interval_log: str | None,
+        slowest: int,
         loss: float,
         duplicate: float,
         corrupt: float,
@@ -319,18 +450,27 @@ class Load:
         delay: float,
         fault_seed: int,
     ) -> None:
-        """Starts at once. `target` is IP:PORT, `None` for the embedded responder; `rate` in pulses per second, `None`
-        for ping-pong; times in seconds; `fifo` is the embedded responder's priority; faults are probabilities, `delay`
-        seconds. Raises `ValueError` for what cannot be meant; everything else comes out of `finish`.
+        """Starts at once. `plan` is JSON (rust/rttp-load/src/plan.rs), `traces` those that it names by index; `targets`
+        are IP:PORT, none for the embedded responder; `cores` are the senders'; `fifo` is the embedded responder's
+        priority; `interval` and `delay` are seconds; faults are probabilities. Raises `ValueError` for what cannot be
+        meant; everything else comes out of `finish`.
         """
     def wait(self, longest: float) -> bool:
         """Waits without the GIL for the end, at most so many seconds; whether it has come."""
     def progress(self) -> tuple[int, int, int, float]:
-        """Measured pulses sent, answered, lost; seconds since the first was due (0 during the warm-up)."""
+        """Measured pulses sent, answered, lost; seconds since the measured time began (0 during the warm-up)."""
+    def live(self) -> LiveDict:
+        """The latest interval; without streams before the first is over."""
     def stop(self) -> None:
         """Ends it early."""
     def finish(self) -> OutcomeDict:
         """Waits for the end. Raises `CoreError`."""
+
+def schedule_digest(plan: str, traces: list[Trace]) -> str:
+    """Name of a plan's traffic: BLAKE3 over its first 100,000 pulses, 32 hex digits. Raises `ValueError`."""
+
+def shipped_profiles() -> dict[str, str]:
+    """The profiles of the folder `profiles`, YAML by name."""
 
 @final
 class Server:
@@ -368,5 +508,108 @@ def quantile_ranks(n: int, q: float, confidence: float) -> tuple[int, int, int |
     Lower rank 0: no lower end; upper `None`: too few samples to bound it. `None` for no samples.
     """
 
+def histogram_mean(encoded: str) -> float | None:
+    """Mean of an HdrHistogram V2 in base64; `None` for an empty one. Python's library takes 0.2 s for it."""
+
 def idle_thread() -> None:
     """Gives the calling thread only processor time that nobody else wants, for good. Raises `OSError`."""
+
+@final
+class Trace:
+    """A schedule read from a file: text, JSON lines, pcap or pcapng, told apart by content."""
+
+    @staticmethod
+    def load(path: str, port: int | None = None) -> Trace:
+        """Reads a file of at most 4 GiB and 20 million entries, whole or not at all.
+
+        `port` takes only datagrams to that UDP port from a capture. Raises `CoreError` with `unreadable` or `bad-trace`
+        and a message that names the file, the line or packet, what was found and what was expected.
+        """
+    @property
+    def format(self) -> Literal["csv", "json-lines", "pcap", "pcapng"]: ...
+    @property
+    def entries(self) -> int:
+        """How many messages it has, at least 1."""
+    @property
+    def duration_ns(self) -> int:
+        """From the first entry to the last."""
+    @property
+    def has_sizes(self) -> bool:
+        """Whether any entry has a payload size."""
+    @property
+    def has_priorities(self) -> bool:
+        """Whether any entry has a priority."""
+    @property
+    def skipped(self) -> int:
+        """Packets of a capture that are no entry: not UDP, a later IP fragment, another port."""
+    @property
+    def sorted(self) -> int:
+        """Packets of a capture that were up to a second out of order, and put in order."""
+    def sizes(self) -> list[tuple[int, int]]:
+        """Payload sizes in bytes and how often each occurs, ascending; at most 65,536 rows.
+
+        More sizes than that share buckets of equal width, each under its smallest size.
+        """
+
+class LevelDict(TypedDict):
+    """Gaps of one length and longer."""
+
+    from_ns: int
+    count: int
+    total_ns: int
+
+class CoreGapsDict(TypedDict):
+    """What a core did while one thread only read the clock on it."""
+
+    core: int
+    watched_ns: int
+    readings: int
+    gaps: str
+    """HdrHistogram V2, compressed, base64: every gap from `gaps_from_ns` on, ns, 3 significant digits."""
+    longest_ns: int
+    levels: list[LevelDict]
+    """From 10, 100, 300 and 1,000 µs on."""
+    stalls: list[tuple[int, int]]
+    """Start (from the start of the record, one for all cores) and length of gaps over 100 µs, ns; the first 4,096."""
+
+class StallRecordDict(TypedDict):
+    """All cores over the same time."""
+
+    interrupted: bool
+    gaps_from_ns: int
+    cores: list[CoreGapsDict]
+
+class RingRecordDict(TypedDict):
+    """Round trips of a number between two cores."""
+
+    interrupted: bool
+    cores: list[int]
+    """Who asked, who answered."""
+    round_trips: str
+    """HdrHistogram V2, compressed, base64; ns, 3 significant digits; one reading of the clock is in each."""
+
+@final
+class Floor:
+    """A measurement of the host under way, on threads of its own. Ctrl-C and SIGTERM end it; what was seen is kept."""
+
+    @staticmethod
+    def stalls(*, cores: list[int], duration: float) -> Floor:
+        """Starts watching cores, all at once, for so many seconds; its record is a `StallRecordDict`.
+
+        Raises `ValueError` for a duration that is none; everything else comes out of `finish`.
+        """
+    @staticmethod
+    def ring(*, core_a: int, core_b: int, duration: float) -> Floor:
+        """Starts sending a number round between two cores for so many seconds; its record is a `RingRecordDict`."""
+    def wait(self, longest: float) -> bool:
+        """Waits without the GIL for the end, at most so many seconds; whether it has come.
+
+        It does not wake up in between; Ctrl-C ends the measurement, and so this, with `KeyboardInterrupt`.
+        """
+    def stop(self) -> None:
+        """Ends it early."""
+    def finish(self) -> StallRecordDict | RingRecordDict:
+        """Waits for the end. Raises `CoreError`."""
+
+def clock_cost() -> tuple[float, float]:
+    """What a reading costs of the clock of a run and of the kernel's Unix time, ns: medians, a few ms of work."""

@@ -40,8 +40,14 @@ CATALOGUE: dict[str, Entry] = {
         Fault.INPUT, "the text is not hex or base64, or stops halfway", "say which with --from hex|base64|raw"
     ),
     "bad-document": Entry(Fault.INPUT, "a JSON or YAML document cannot be used", "check it at the line given"),
+    "bad-profile": Entry(Fault.INPUT, "a load profile cannot be used", "see `rttp profile schema` for every key"),
     "bad-pulse": Entry(Fault.INPUT, "the bytes break a rule of the dialect", "see docs/PROTOCOL.md for the rule"),
     "bad-uri": Entry(Fault.INPUT, "the text is not an rttp:// address", "write rttp://intent.pillar.root or …/action"),
+    "bad-trace": Entry(
+        Fault.INPUT,
+        "a trace or a capture cannot be used as a schedule",
+        "see docs/PROFILES.md for what a trace may hold",
+    ),
     "unreadable": Entry(Fault.INPUT, "a file cannot be read", "check the path and its permissions"),
     "unwritable": Entry(Fault.HOST, "a file cannot be written", "check the folder, its permissions and its space"),
     # the other end
@@ -73,19 +79,25 @@ CATALOGUE: dict[str, Entry] = {
 }
 
 EXIT_OK = 0
+EXIT_GATE = 1
+EXIT_INCONCLUSIVE = 6
 EXIT_INTERRUPTED = 130
 
 
 class RttpError(Exception):
-    """A command's failure. `message` says what was found and what was expected; `hint` says what to do."""
+    """A command's failure. `message` says what was found and what was expected; `hint` says what to do.
 
-    def __init__(self, slug: str, message: str, hint: str | None = None) -> None:
+    `details` are lines of their own, for a failure of many parts.
+    """
+
+    def __init__(self, slug: str, message: str, hint: str | None = None, *, details: tuple[str, ...] = ()) -> None:
         entry = CATALOGUE[slug]
         super().__init__(message)
         self.slug = slug
         self.fault = entry.fault
         self.message = message
         self.hint = hint or entry.hint
+        self.details = details
 
     @property
     def exit_code(self) -> int:

@@ -15,7 +15,9 @@ from rttp_cli.errors import EXIT_INTERRUPTED, EXIT_OK, Fault, RttpError
 
 COMMANDS = {
     "bench": "Send pulses on a schedule, measure every answer.",
+    "doctor": "Say how fit this host is for measuring, and what to change.",
     "header": "Build, decode, list and compare pulse headers.",
+    "profile": "List, show, check and make load profiles.",
     "recv": "Receive pulses; answer those that ask for it.",
     "uri": "Check rttp:// addresses.",
 }
@@ -50,8 +52,10 @@ def root(
 
 
 def complain(error: RttpError) -> int:
-    """Writes an error on stderr, one line and its hint, and gives the exit code."""
+    """Writes an error on stderr, one line, its details and its hint, and gives the exit code."""
     print(f"error[{error.slug}]: {_plain(error.message)}", file=sys.stderr)
+    for detail in error.details:
+        print(f"  {_plain(detail)}", file=sys.stderr)
     print(f"  hint: {_plain(error.hint)}", file=sys.stderr)
     return error.exit_code
 

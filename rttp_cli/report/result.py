@@ -85,44 +85,10 @@ def distribution(encoded: str, lost: int, quantiles: tuple[float, ...] = QUANTIL
         samples=n,
         lost=lost,
         min_ns=int(histogram.get_min_value()) if n else None,
-        mean_ns=histogram.get_mean_value() if n else None,
+        mean_ns=_core.histogram_mean(encoded),
         max_ns=int(histogram.get_max_value()) if n else None,
         percentiles=tuple(percentiles),
     )
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a percentile keeps a limit: only as sure as the samples are."""
-
-    state: Literal["pass", "fail", "inconclusive"]
-    q: float
-    limit_ns: int
-    reason: str
-
-
-def judge(d: Distribution, q: float, limit_ns: int) -> Verdict:
-    """Pass when the interval's upper end keeps the limit, fail when its lower end or loss breaks it."""
-    from rttp_cli.units import format_ns, format_share
-
-    p = d.at(q)
-    shown, limit = f"{p.name} {format_ns(p.value_ns)}", format_ns(limit_ns)
-    state: Literal["pass", "fail", "inconclusive"] = "inconclusive"
-    if p.state == "none":
-        reason = "no samples"
-    elif p.state == "unbounded":
-        state, reason = "fail", f"{p.name} is unbounded, {format_share(d.lost, d.samples)} lost"
-    elif p.lower_ns > limit_ns:
-        state, reason = "fail", f"{shown} > {limit}"
-    elif p.state == "few":
-        reason = f"{p.name} needs {samples_for(q):,} samples, there are {d.samples:,}"
-    elif p.upper_ns is None:
-        reason = f"{shown}, loss leaves it open above"
-    elif p.upper_ns <= limit_ns:
-        state, reason = "pass", f"{shown} ≤ {limit}"
-    else:
-        reason = f"{p.name} lies in {format_ns(p.lower_ns)} … {format_ns(p.upper_ns)}, and so does the limit {limit}"
-    return Verdict(state, q, limit_ns, reason)
 
 
 def samples_for(q: float) -> int:
@@ -139,17 +105,34 @@ def samples_for(q: float) -> int:
 
 
 def summarise(document: dict[str, Any], limit_ns: int, q: float) -> dict[str, Any]:
-    """Adds `latency` (percentiles in numbers) and `verdict` to a result document."""
-    counts = document["counts"]
+    """Adds figures in numbers to a result document: `latency` (of all, of streams, of bands) and `verdict`."""
+    from rttp_cli.report.judge import verdict_of
+
+    quantiles = QUANTILES if q in QUANTILES else tuple(sorted({*QUANTILES, q}))
+    named = {name: text for name, text in document["histograms"].items() if name not in ("unit", "encoding")}
+    latency = _latencies(named, document["counts"], quantiles)
+    streams = [
+        stream | {"latency": _latencies(stream["histograms"], stream["counts"], QUANTILES)}
+        for stream in document["streams"]
+    ]
+    bands = [
+        band | {"latency": {"response": _numbers(distribution(band["response"], band["missing"]))}}
+        for band in document["bands"]
+    ]
+    result = document | {"latency": latency, "streams": streams, "bands": bands}
+    return result | {"verdict": vars(verdict_of(result, q, limit_ns))}
+
+
+def _latencies(
+    histograms: dict[str, str], counts: dict[str, int], quantiles: tuple[float, ...]
+) -> dict[str, dict[str, Any]]:
     missing = counts["lost"] + counts["unfinished"]
-    latency = {}
-    for name, absent in (("response", missing), ("service", missing), ("lateness", 0), ("wakeup", 0)):
-        quantiles = QUANTILES if q in QUANTILES else tuple(sorted({*QUANTILES, q}))
-        d = distribution(document["histograms"][name], absent, quantiles)
-        latency[name] = vars(d) | {"percentiles": [vars(p) | {"name": p.name} for p in d.percentiles]}
-        if name == "response":
-            verdict = judge(d, q, limit_ns)
-            if counts["unsent"] and verdict.state == "pass":
-                reason = f"{verdict.reason}, but {counts['unsent']:,} pulses that were due were never sent"
-                verdict = Verdict("inconclusive", q, limit_ns, reason)
-    return document | {"latency": latency, "verdict": vars(verdict)}
+    with_losses = ("response", "service")
+    return {
+        name: _numbers(distribution(text, missing if name in with_losses else 0, quantiles))
+        for name, text in histograms.items()
+    }
+
+
+def _numbers(d: Distribution) -> dict[str, Any]:
+    return vars(d) | {"percentiles": [vars(p) | {"name": p.name} for p in d.percentiles]}

@@ -268,3 +268,97 @@ def pcap_bytes(datagrams: list[bytes], src: str, dst: str) -> bytes:
     for datagram in datagrams:
         writer.write(frame / Raw(datagram))
     return file.getvalue()
+
+
+Captured = tuple[int, str, str, bytes, int, str]
+"""Unix time in ns, from and to (IP:PORT), the datagram's first bytes, its whole length, a comment."""
+
+LONGEST_COMMENT = 65_535
+"""Bytes of a pcapng option."""
+
+
+def write_pcapng(packets: list[Captured], comment: str) -> bytes:
+    """A pcapng file with ns timestamps: datagrams of which only the first bytes are known, in UDP, IP and Ethernet.
+
+    Lengths are those of the whole datagram, captured lengths those of what is there. There is no UDP checksum over
+    IPv4; over IPv6 it is right if the bytes that are not there were zeros. Hardware addresses, hop limits are made up.
+    `comment` is the section's; comments longer than `LONGEST_COMMENT` are cut.
+    Raises `RttpError` bad-target for two ends of different families.
+    """
+    import io
+    import os
+    from fractions import Fraction
+
+    from scapy.utils import RawPcapNgWriter
+
+    class Writer(RawPcapNgWriter):
+        """scapy's blocks; it writes µs only and has no options of sections and clocks, so they are added here."""
+
+        options: tuple[tuple[int, bytes], ...] = ()
+
+        def __init__(self) -> None:
+            # It opens a file by its name; the bytes are wanted here.
+            super().__init__(os.devnull)
+            self.f.close()
+            self.f = io.BytesIO()
+            self.tsresol = 10**9
+
+        def build_block(self, block_type: bytes, block_body: bytes, options: bytes | None = None) -> bytes:
+            coded = [_number(code) + _number(len(v)) + self._add_padding(v) for code, v in self.options]
+            return super().build_block(block_type, block_body, b"".join(coded) + _END_OF_OPTIONS)
+
+    writer = Writer()
+    version = _core.build_info()[0]
+    writer.options = ((_COMMENT, _bounded(comment)), (_APPLICATION, f"rttp {version}".encode()))
+    writer._write_block_shb()
+    writer.options = ((_RESOLUTION, b"\x09"),)
+    writer._write_block_idb(linktype=1)
+    macs: dict[str, str] = {}
+    for time_ns, src, dst, data, length, words in packets:
+        for end in (src, dst):
+            macs.setdefault(end, "02:00:" + (len(macs) + 1).to_bytes(4, "big").hex(":"))
+        captured, original = _frame(src, dst, macs, data, length)
+        writer.options = ((_COMMENT, _bounded(words)),)
+        # A float has not the digits for ns of Unix time.
+        seconds = cast(float, Fraction(time_ns, 10**9))
+        writer._write_block_epb(captured, ifid=0, timestamp=seconds, caplen=len(captured), orglen=original)
+    return cast(io.BytesIO, writer.f).getvalue()
+
+
+# Options of pcapng (draft-ietf-opsawg-pcapng): any block, section header, interface description.
+_COMMENT, _APPLICATION, _RESOLUTION = 1, 4, 9
+_END_OF_OPTIONS = bytes(4)
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(2, "little")
+
+
+def _bounded(text: str) -> bytes:
+    """UTF-8 that fits an option, cut between characters."""
+    return text.encode("utf-8", "replace")[:LONGEST_COMMENT].decode("utf-8", "ignore").encode()
+
+
+def _frame(src: str, dst: str, macs: dict[str, str], data: bytes, length: int) -> tuple[bytes, int]:
+    """The bytes of a frame that are known, and how long it was."""
+    from scapy.layers.inet import IP
+    from scapy.layers.inet6 import IPv6
+    from scapy.layers.l2 import Ether
+
+    (source, sport), (target, dport) = (_ip_and_port(end) for end in (src, dst))
+    if (":" in source) != (":" in target):
+        raise RttpError("bad-target", f"`{src}` and `{dst}` are of different address families")
+    link, udp = Ether(src=macs[src], dst=macs[dst]), UDP(sport=sport, dport=dport)
+    if ":" in source:
+        # scapy sums what there is, and zeros add nothing but their number.
+        whole = bytes(link / IPv6(src=source, dst=target) / udp / Raw(data.ljust(length, b"\0")))
+        return whole[: len(whole) - length + len(data)], len(whole)
+    udp.len, udp.chksum = 8 + length, 0
+    there = bytes(link / IP(src=source, dst=target, flags="DF", id=0, len=28 + length) / udp / Raw(data))
+    return there, len(there) - len(data) + length
+
+
+def _ip_and_port(end: str) -> tuple[str, int]:
+    """Of IP:PORT; an interface behind `%` means nothing in a capture."""
+    host, _, port = end.rpartition(":")
+    return host.strip("[]").partition("%")[0], int(port)

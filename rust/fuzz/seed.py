@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import seed_trace
+
 HERE = Path(__file__).resolve().parent
 VECTORS = HERE.parent.parent / "tests" / "vectors"
 # Larger inputs slow the fuzzer down and teach it nothing.
@@ -52,3 +54,4 @@ vectors = [v for path in sorted(VECTORS.glob("*.json")) for v in json.loads(path
 datagrams = [b"".join(map(unhex, v["hex"])) for v in vectors]
 write("datagram", [d for d in datagrams if len(d) <= LARGEST])
 write("uri", [a.encode() for a in ADDRESSES])
+write("trace", seed_trace.SEEDS)

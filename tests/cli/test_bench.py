@@ -315,7 +315,7 @@ def test_a_target_that_is_no_address_is_refused(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--nonsense",), ("stray",), ("--mode", "sideways"), ("--count", "x"), ("--limit-at", "x"), ("--rate",)],
+    [("--nonsense",), ("default", "stray"), ("--mode", "sideways"), ("--count", "x"), ("--limit-at", "x"), ("--rate",)],
 )
 def test_what_cannot_be_understood_is_refused(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     assert refused(capsys, "bench", *arguments) == (2, "usage")

@@ -13,6 +13,10 @@ from rttp_cli.errors import RttpError
 from rttp_cli.session.node import NodeOptions
 
 
+def seats_of(options: BenchOptions, allowed: list[int] | None = None) -> Seats:
+    return choose_seats(options, closed=not options.open_loop, embedded=options.embedded, allowed=allowed)
+
+
 def refusal(**options: Any) -> str:
     with pytest.raises(RttpError) as refused:
         BenchOptions(**options)
@@ -124,51 +128,51 @@ SPIN: dict[str, Any] = {"spin": True}
     ("asked", "allowed", "seats"),
     [
         # Blocking ping-pong: the pulse wakes its reader where it arrives, so both share a core.
-        (PING_PONG, ONE, Seats(2, 2, None, False)),
-        (PING_PONG, TWO, Seats(1, 1, None, False)),
-        (PING_PONG, FOUR, Seats(7, 7, None, False)),
+        (PING_PONG, ONE, Seats((2,), 2, None, False)),
+        (PING_PONG, TWO, Seats((1,), 1, None, False)),
+        (PING_PONG, FOUR, Seats((7,), 7, None, False)),
         # Open loop: a core each, and then a blocking responder may go before all others.
-        (OPEN_LOOP, ONE, Seats(2, 2, None, False)),
-        (OPEN_LOOP, TWO, Seats(1, 0, RESPONDER_FIFO, False)),
-        (OPEN_LOOP, FOUR, Seats(7, 4, RESPONDER_FIFO, False)),
+        (OPEN_LOOP, ONE, Seats((2,), 2, None, False)),
+        (OPEN_LOOP, TWO, Seats((1,), 0, RESPONDER_FIFO, False)),
+        (OPEN_LOOP, FOUR, Seats((7,), 4, RESPONDER_FIFO, False)),
         # Spinning: a core each, never a real-time priority.
-        (SPIN, TWO, Seats(1, 0, None, False)),
-        (SPIN, FOUR, Seats(7, 4, None, False)),
-        (OPEN_LOOP | SPIN, TWO, Seats(1, 0, None, False)),
+        (SPIN, TWO, Seats((1,), 0, None, False)),
+        (SPIN, FOUR, Seats((7,), 4, None, False)),
+        (OPEN_LOOP | SPIN, TWO, Seats((1,), 0, None, False)),
         # A target elsewhere: no responder to seat.
-        (TARGET, ONE, Seats(2, None, None, False)),
-        (TARGET, FOUR, Seats(7, None, None, False)),
-        (TARGET | OPEN_LOOP, TWO, Seats(1, None, None, False)),
-        (TARGET | SPIN, ONE, Seats(2, None, None, False)),
+        (TARGET, ONE, Seats((2,), None, None, False)),
+        (TARGET, FOUR, Seats((7,), None, None, False)),
+        (TARGET | OPEN_LOOP, TWO, Seats((1,), None, None, False)),
+        (TARGET | SPIN, ONE, Seats((2,), None, None, False)),
         # Unpinned on request.
-        ({"pin": "none"}, FOUR, Seats(None, None, None, False)),
-        (OPEN_LOOP | {"pin": "none"}, TWO, Seats(None, None, None, False)),
-        (SPIN | {"pin": "none"}, TWO, Seats(None, None, None, False)),
+        ({"pin": "none"}, FOUR, Seats((None,), None, None, False)),
+        (OPEN_LOOP | {"pin": "none"}, TWO, Seats((None,), None, None, False)),
+        (SPIN | {"pin": "none"}, TWO, Seats((None,), None, None, False)),
         # A priority on request must be had; 0 is none even where there would be one.
-        (PING_PONG | {"fifo": 10}, TWO, Seats(1, 1, 10, True)),
-        (OPEN_LOOP | {"fifo": 10}, TWO, Seats(1, 0, 10, True)),
-        (OPEN_LOOP | {"fifo": 0}, TWO, Seats(1, 0, None, True)),
+        (PING_PONG | {"fifo": 10}, TWO, Seats((1,), 1, 10, True)),
+        (OPEN_LOOP | {"fifo": 10}, TWO, Seats((1,), 0, 10, True)),
+        (OPEN_LOOP | {"fifo": 0}, TWO, Seats((1,), 0, None, True)),
     ],
 )
 def test_both_ends_have_their_seats(asked: dict[str, Any], allowed: list[int], seats: Seats) -> None:
-    assert choose_seats(BenchOptions(**asked), allowed=allowed) == seats
+    assert seats_of(BenchOptions(**asked), allowed=allowed) == seats
 
 
 def test_two_ends_cannot_spin_on_one_core() -> None:
-    with pytest.raises(RttpError, match="needs two cores") as refused:
-        choose_seats(BenchOptions(spin=True), allowed=ONE)
+    with pytest.raises(RttpError, match="needs 2 cores") as refused:
+        seats_of(BenchOptions(spin=True), allowed=ONE)
     assert (refused.value.slug, refused.value.hint) == ("bad-option", "leave out --spin")
     core = _core.allowed_cores()[0]
     for pin in (f"{core}", f"{core},{core}"):
         with pytest.raises(RttpError, match="each would wait for the other"):
-            choose_seats(BenchOptions(spin=True, pin=pin))
+            seats_of(BenchOptions(spin=True, pin=pin))
 
 
 def test_cores_are_taken_by_name() -> None:
     core = _core.allowed_cores()[-1]
-    assert choose_seats(BenchOptions(pin=f"{core}")) == Seats(core, core, None, False)
-    assert choose_seats(BenchOptions(pin=f" {core} , {core} ")) == Seats(core, core, None, False)
-    assert choose_seats(BenchOptions(pin=f"{core}", target="192.0.2.1")) == Seats(core, None, None, False)
+    assert seats_of(BenchOptions(pin=f"{core}")) == Seats((core,), core, None, False)
+    assert seats_of(BenchOptions(pin=f" {core} , {core} ")) == Seats((core,), core, None, False)
+    assert seats_of(BenchOptions(pin=f"{core}", target="192.0.2.1")) == Seats((core,), None, None, False)
 
 
 @pytest.mark.parametrize(
@@ -176,22 +180,22 @@ def test_cores_are_taken_by_name() -> None:
 )
 def test_what_names_no_cores_is_refused(pin: str) -> None:
     with pytest.raises(RttpError, match="expected auto, none, CORE or SENDER,RESPONDER") as refused:
-        choose_seats(BenchOptions(pin=pin))
+        seats_of(BenchOptions(pin=pin))
     assert refused.value.slug == "bad-option"
 
 
 def test_a_core_of_thousands_of_digits_is_no_core() -> None:
     with pytest.raises(RttpError, match="expected auto, none"):
-        choose_seats(BenchOptions(pin="9" * 5000))
+        seats_of(BenchOptions(pin="9" * 5000))
 
 
 def test_a_second_core_needs_a_responder_of_ours() -> None:
     with pytest.raises(RttpError, match="expected CORE or none"):
-        choose_seats(BenchOptions(pin="0,0", target="127.0.0.1"))
+        seats_of(BenchOptions(pin="0,0", target="127.0.0.1"))
 
 
 @pytest.mark.parametrize("core", [99_999, 9_999_999])
 def test_a_core_that_this_process_may_not_use_is_refused_and_those_it_may_are_named(core: int) -> None:
     allowed = ", ".join(map(str, _core.allowed_cores()))
     with pytest.raises(RttpError, match=f"names core {core}, this process may use {allowed}"):
-        choose_seats(BenchOptions(pin=f"{core}"))
+        seats_of(BenchOptions(pin=f"{core}"))

@@ -1,6 +1,7 @@
 """Percentiles from histograms: right values, how sure they are, what loss does to them, and the text that says so."""
 
 import copy
+import functools
 import json
 import math
 import random
@@ -14,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rttp_cli import _core
-from rttp_cli.report.result import QUANTILES, Percentile, distribution, judge, samples_for, summarise
+from rttp_cli.report.judge import judge
+from rttp_cli.report.result import QUANTILES, Percentile, distribution, samples_for, summarise
 from rttp_cli.report.text import render
 
 HIGHEST_NS = 3_600_000_000_000
@@ -33,7 +35,16 @@ def histogram(values: dict[int, int] | Sequence[int]) -> HdrHistogram:
 
 
 def encoded(values: dict[int, int] | Sequence[int]) -> str:
-    return str(histogram(values).encode().decode("ascii"))
+    pairs = values.items() if isinstance(values, dict) else ((value, 1) for value in values)
+    return _encoded(tuple(pairs))
+
+
+@functools.cache
+def _encoded(pairs: tuple[tuple[int, int], ...]) -> str:
+    made = HdrHistogram(1, HIGHEST_NS, 3)
+    for value, count in pairs:
+        assert made.record_value(value, count)
+    return str(made.encode().decode("ascii"))
 
 
 def precise(found: int, exact: int) -> bool:
@@ -230,6 +241,9 @@ def test_a_verdict_never_turns_worse_when_the_limit_grows(
     assert found == sorted(found)
 
 
+EMPTY = ("wakeup", "pacing", "message", "first_token", "token_gap", "one_way_out", "one_way_back")
+
+
 def document(
     response: dict[int, int], *, lost: int = 0, rate: float | None = None, embedded: bool = True, **counts: Any
 ) -> dict[str, Any]:
@@ -245,6 +259,8 @@ def document(
         "send_refused",
         "unfinished",
         "unsent",
+        "dropped",
+        "one_way",
         "late",
         "duplicates",
         "reordered",
@@ -253,6 +269,18 @@ def document(
         "buffer_drops",
     )
     faults = {"loss": 0.0, "duplicate": 0.0, "corrupt": 0.0, "reorder": 0.0, "delay": 0.0, "seed": 1}
+    totals = {"sent_in_all": n, "sent": n, "answered": n - lost, "lost": lost, "rejects": {}}
+    totals |= dict.fromkeys(zero, 0) | counts
+    stream = {
+        "name": "pulses",
+        "mode": "echo",
+        "arrival": "constant" if rate else "closed",
+        "counts": totals,
+        "rates": {"sent_pps": n / 5},
+        "deadline": None,
+        "drift_ppm": None,
+        "histograms": {"response": encoded(response)},
+    }
     return {
         "schema": "rttp.result/1",
         "rttp": {"version": "0", "profile": "release", "commit": "0"},
@@ -272,17 +300,23 @@ def document(
             "count": None,
             "timeout_ns": 1_000 * MS,
             "spin": False,
+            "threads": 1,
+            "segments": 1,
             "sender_core": 1,
+            "sender_cores": [1],
             "responder_core": 1 if embedded else None,
             "faults": faults,
         },
         "host": {"kernel": "", "machine": "", "cpu": "", "cores": 2, "asked": [*asked], "receive_buffer": 16 << 20},
-        "counts": {"sent_in_all": n, "sent": n, "answered": n - lost, "lost": lost, "rejects": {}}
-        | dict.fromkeys(zero, 0)
-        | counts,
+        "counts": totals,
         "sending_ns": 5_000 * MS,
         "lasted_ns": 5_000 * MS,
-        "rates": {"offered_pps": rate, "sent_pps": n / 5, "answered_pps": (n - lost) / 5},
+        "rates": {
+            "offered_pps": rate,
+            "sent_pps": n / 5,
+            "answered_pps": (n - lost) / 5,
+            "sent_bps": n * 138 * 8 / 5,
+        },
         "peer": tally if embedded else None,
         "responder": tally | {"answers_dropped": 0, "receive_buffer": 16 << 20, "usage": usage, "asked": asked}
         if embedded
@@ -291,9 +325,14 @@ def document(
             "response": encoded(response),
             "service": encoded(response),
             "lateness": encoded({100: n} if n else {}),
-            "wakeup": encoded({}),
+            **dict.fromkeys(EMPTY, encoded({})),
         },
-        "stalls": {"watched": True, "from_ns": 100_000, "cores": []},
+        "profile": None,
+        "schedule": {"seed": 1, "digest": "0", "plan": {}},
+        "sessions": [{"target": "127.0.0.1:21076", "clock": {"shared": embedded, "offset_ns": None}}],
+        "streams": [stream],
+        "bands": [],
+        "stalls": {"watched": True, "from_ns": 100_000, "stalled_pulses": 0, "cores": []},
         "cpu": {"sender": usage, "process_user_s": 1.0, "process_system_s": 1.0, "machine_busy_share": 0.5},
     }
 
@@ -314,7 +353,7 @@ def test_a_summary_has_all_latencies_a_verdict_and_the_document_and_is_json() ->
     result = summarise(made, LIMIT, 0.9999)
     assert made == before, "the document itself stays as it was"
     assert json.loads(json.dumps(result, allow_nan=False)).keys() == made.keys() | {"latency", "verdict"}
-    assert result["latency"].keys() == {"response", "service", "lateness", "wakeup"}
+    assert result["latency"].keys() == {"response", "service", "lateness", *EMPTY}
     assert result["verdict"]["state"] == "pass"
     assert [p["name"] for p in result["latency"]["response"]["percentiles"]] == [
         "P50",
@@ -336,7 +375,8 @@ def test_a_limit_at_another_percentile_adds_that_percentile_in_its_place() -> No
 def test_loss_counts_in_the_round_trips_and_not_in_the_lateness() -> None:
     result = summarise(document({20 * US: 900, 1_000 * MS: 100}, lost=100, rate=200.0), LIMIT, 0.99)
     states = {name: d["percentiles"][2]["state"] for name, d in result["latency"].items()}
-    assert states == {"response": "unbounded", "service": "unbounded", "lateness": "ok", "wakeup": "none"}
+    round_trips = {"response": "unbounded", "service": "unbounded"}
+    assert states == round_trips | {"lateness": "ok"} | dict.fromkeys(EMPTY, "none")
 
 
 def test_the_text_says_unbounded_where_a_percentile_is_and_shows_no_number_as_if_it_were_one() -> None:
@@ -399,6 +439,57 @@ def test_what_the_host_refused_is_said() -> None:
 
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def crowded(*, loss: bool, rate: float, latency: int) -> dict[str, Any]:
+    """Twelve streams of four bands with long names, deadlines, messages, tokens and drift."""
+    lost = 1_000 if loss else 0
+    made = document({latency: 40_000} | ({3_600_000 * MS: lost} if loss else {}), lost=lost, rate=rate)
+    made["run"] |= {"size": None, "priority": None}
+    made["rates"] |= {"offered_pps": rate, "sent_pps": rate, "answered_pps": rate, "sent_bps": rate * 65_507 * 8}
+    made["counts"] |= dict.fromkeys(("unfinished", "unsent", "dropped", "one_way"), round(rate))
+    made["profile"] = {"name": "crowded"}
+    counts = made["streams"][0]["counts"] | {"dropped": round(rate), "unfinished": 0, "one_way": 0}
+    times = encoded({latency: 100})
+    made["streams"] = [
+        made["streams"][0]
+        | {
+            "name": f"stream-{i}-" + "x" * (4 * i),
+            "counts": counts,
+            "rates": {"sent_pps": rate / 12},
+            "deadline": {"limit_ns": 999_500, "class": "firm", "kept": 0, "missed": round(rate)},
+            "drift_ppm": -123_456.7,
+            "arrival": "constant",
+            "histograms": made["streams"][0]["histograms"]
+            | ({"message": times} if i % 2 else {"first_token": times, "token_gap": times}),
+        }
+        for i in range(11)
+    ]
+    one_way = counts | {"one_way": counts["sent"], "answered": 0, "lost": 0, "messages": 0}
+    made["streams"].append(made["streams"][0] | {"name": "one-way", "counts": one_way, "histograms": {}})
+    response = made["histograms"]["response"]
+    made["bands"] = [
+        {
+            "from_priority": low,
+            "to_priority": low + 31,
+            "sent": round(rate) * 60,
+            "answered": 40_000,
+            "missing": lost,
+            "response": response,
+        }
+        for low in (0, 96, 192, 224)
+    ]
+    made["histograms"] |= dict.fromkeys(EMPTY, times)
+    made["stalls"]["stalled_pulses"] = round(rate)
+    return made
+
+
+CROWDED = [
+    crowded(loss=loss, rate=rate, latency=latency)
+    for loss in (False, True)
+    for rate in (1.0, 99_999.7, 123_456.7, 1e8)
+    for latency in (9, 999_400, 3_600_000 * MS)
+]
 RUNS = [
     document({20 * US: 40_000}),
     document({20 * US: 40_000}, rate=8_000.0),
@@ -407,6 +498,7 @@ RUNS = [
     document({999 * MS: 12}),
     document({}),
     document({20 * US: 10}, embedded=False, rate=1e8),
+    *CROWDED,
 ]
 
 
@@ -434,6 +526,76 @@ def test_the_table_fits_80_columns(result: dict[str, Any]) -> None:
         assert each == each.rstrip()
         if not each.startswith(LONG):
             assert len(each) <= 80, each
+
+
+def column(shown: str, heading: str) -> list[str]:
+    """The lines of the table under a heading, up to the empty line."""
+    lines = shown.splitlines()
+    start = next(i for i, each in enumerate(lines) if each.startswith(heading))
+    return lines[start : lines.index("", start)]
+
+
+@pytest.mark.parametrize("rate", [1.0, 99_999.7, 123_456.7, 1e8])
+@pytest.mark.parametrize("loss", [False, True])
+def test_streams_stand_in_columns_whatever_their_names_and_rates(loss: bool, rate: float) -> None:
+    table = column(render(summarise(crowded(loss=loss, rate=rate, latency=20 * US), LIMIT, 0.9999)), "stream  ")
+    heading, rows = table[0], [each for each in table[1:] if not each.startswith("    ")]
+    assert len(rows) == 12, "one row a stream, however long its name"
+    ends = [match.end() for match in re.finditer(r"\S+", heading)]
+    for row in rows[:-1]:
+        for end in ends[1:]:
+            assert row[end - 1] != " " and row[end : end + 1] in ("", " "), (heading, row)
+    if loss:
+        assert all("unbounded" in row and "≥ " in row for row in rows[:-1])
+    assert rows[-1].endswith("one-way: the target's counts are under `peer`")
+    assert sum("100.00 % missed" in each for each in table) == 12
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"),
+    [
+        (0.5, "0.5"),
+        (99_999.0, "99,999"),
+        (99_999.7, "100k"),
+        (123_456.7, "123.5k"),
+        (999_960.0, "1M"),
+        (12_345_678.0, "12.35M"),
+        (1e8, "100M"),
+    ],
+)
+def test_a_rate_takes_at_most_seven_characters(rate: float, shown: str) -> None:
+    made = crowded(loss=False, rate=rate * 12, latency=20 * US)
+    table = column(render(summarise(made, LIMIT, 0.9999)), "stream  ")
+    assert table[1].split()[1] == shown
+    assert len(shown) <= 7
+
+
+def test_bands_stand_highest_first_in_columns() -> None:
+    table = column(render(summarise(crowded(loss=True, rate=1e8, latency=20 * US), LIMIT, 0.9999)), "priority  ")
+    assert [row[:11].strip() for row in table[1:]] == ["224 … 255", "192 … 223", "96 … 127", "0 … 31"]
+    assert {row.split()[3] for row in table[1:]} == {"6,000,000,000"}
+    assert {len(row) for row in table} == {len(table[0])}
+
+
+def test_what_does_not_fit_a_line_goes_on_below_its_label() -> None:
+    shown = render(summarise(crowded(loss=True, rate=1e8, latency=20 * US), LIMIT, 0.9999))
+    at = shown.index("\nrate       offered 100,000,000/s, sent 100,000,000/s, answered 100,000,000/s")
+    assert shown[at:].splitlines()[2] == " " * 11 + "5.241e+04 Gbit/s"
+    one = line(text(document({20 * US: 40_000}, rate=8_000.0)), "rate")
+    assert one == "rate       offered 8,000/s, sent 8,000/s, answered 8,000/s, 8.832 Mbit/s"
+
+
+def test_only_what_was_left_unsettled_is_said() -> None:
+    shown = text(document({20 * US: 1_000}, unsent=5))
+    assert line(shown, "unsettled") == "unsettled  5 due and never sent"
+    assert "unsettled" not in text(document({20 * US: 1_000}))
+
+
+def test_a_run_one_way_has_no_round_trips_and_no_verdict_on_them() -> None:
+    made = document({}, one_way=500, sent=500)
+    shown = text(made)
+    assert line(shown, "pulses") == "pulses     sent 500, one-way 500"
+    assert "P50" not in shown and "verdict" not in shown
 
 
 def test_what_was_still_on_its_way_when_a_run_stopped_leaves_percentiles_open() -> None:

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// A failed run; [`Error::slug`] is the name in docs/ERRORS.md.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,17 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// A file cannot be written.
+    #[error("`{path}`: {source}", path = path.display())]
+    Unwritable {
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The plan cannot be carried out.
+    #[error("{0}")]
+    BadPlan(String),
     /// A thread of ours panicked.
     #[error("the {0} thread panicked")]
     Panicked(&'static str),
@@ -90,7 +102,8 @@ impl Error {
             Error::Forbidden { .. } => "forbidden",
             Error::HostLimit(_) => "host-limit",
             Error::Socket { .. } => "socket",
-            Error::Panicked(_) => "bug",
+            Error::Unwritable { .. } => "unwritable",
+            Error::BadPlan(_) | Error::Panicked(_) => "bug",
         }
     }
 

@@ -1,4 +1,4 @@
-//! The load: one thread that sends by the plan and receives the answers, so that neither can starve the other.
+//! The load: one thread that sends by the schedule and receives the answers, so that neither can starve the other.
 //!
 //! On a machine with few cores a sender and a receiver thread put each other off the core; a single thread that turns
 //! from one to the other does not, and it needs no queue and no lock (see docs/BENCHMARKS.md).
@@ -7,31 +7,44 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rttp_proto::dialects::rttp1::{FLAG_ECHO, HEADER, Kind, MAX_DATAGRAM};
-use rttp_proto::pulse::{Header, Pulse, stamp};
+use rttp_load::plan::{Arrival, Cut, Overflow, Priority, Size, StreamPlan};
+use rttp_load::schedule::{Schedule, busiest};
+use rttp_load::stream::{Item, Part, answer_of, kind_of};
+use rttp_load::trace::{Entry, NO_SIZE};
+use rttp_proto::dialects::rttp1::{HEADER, Kind, MAX_DATAGRAM};
+use rttp_proto::pulse::{Header, Pulse};
 use rttp_proto::seq::SeqId;
-use rttp_proto::tally::Tally;
 
+use crate::book::{Book, wants_answer};
 use crate::clock::{Clock, Nanos, Wall};
+use crate::dialogue::{self, PROBE_WAIT, Probe};
 use crate::error::Error;
 use crate::flight::{Flight, Landing, Launch};
-use crate::link::{Arrival, Link, Wait};
-use crate::outcome::{Counts, Latencies, Seen, Usage};
-use crate::plan::{Pace, Plan, Schedule};
+use crate::link::{Arrival as Received, Link, Wait};
+use crate::outcome::{ClockOutcome, Seen, Usage};
+use crate::ready::Ready;
+use crate::recorder::Record;
+use crate::setup::Setup;
 use crate::watch::Watch;
 
 /// Sends in a row before the sender looks for answers again, when it is behind its schedule.
 const BURST: u32 = 16;
+/// Due pulses that are queued at one look at the schedule.
+const ADMITTED: u32 = 64;
 /// Looks at an empty socket before the clock is read again: what lies between two looks is added to a round trip.
 const LOOKS: u32 = 16;
 /// Above this time to the next pulse the sender may sleep; below, a sleep would wake too late.
 const SLEEP_FROM: Nanos = 1_000_000;
 /// It wakes this much earlier than due.
 const WAKE_EARLY: Nanos = 200_000;
-/// How long one look for a silent target lasts.
-const PROBE_WAIT: Nanos = 200_000_000;
+/// Of a stream whose priority varies, what the first pulses have.
+const NORMAL_PRIORITY: u8 = 128;
+/// Numbers for which the ring remembers what other streams sent beside a flood: two seconds of the fastest one here.
+const BESIDE_A_FLOOD: f64 = 1_000_000.0;
+/// Overdue pulses that are counted one by one when the sender gives up.
+const COUNTED: u64 = 100_000_000;
 
-/// What others may see of a run while it lasts.
+/// What others may see of a sender while it works.
 #[derive(Default)]
 pub struct Progress {
     /// Measured pulses sent.
@@ -40,166 +53,241 @@ pub struct Progress {
     pub answered: AtomicU64,
     /// Measured pulses lost.
     pub lost: AtomicU64,
-    /// Time since the first measured due time, ns; 0 during the warm-up.
+    /// Time since the measured time began, ns; 0 during the warm-up.
     pub elapsed_ns: AtomicU64,
 }
 
-/// The sender of one run.
+/// What a stream's pulses look like and what becomes of them when they wait.
+struct Lane {
+    timeout: Nanos,
+    answered: bool,
+    queue: u32,
+    drops: bool,
+    priority_on_demand: Option<u8>,
+    /// Kind and flags of each part.
+    kinds: [(Kind, u8); 4],
+}
+
+impl Lane {
+    fn of(plan: &StreamPlan) -> Lane {
+        Lane {
+            timeout: plan.timeout_ns.min(Nanos::MAX / 4),
+            answered: wants_answer(plan.mode),
+            queue: plan.queue,
+            drops: plan.overflow == Overflow::Drop,
+            priority_on_demand: None,
+            kinds: [Part::Whole, Part::Fragment, Part::Request, Part::Token].map(|part| kind_of(plan, part)),
+        }
+    }
+
+    #[inline]
+    fn kind(&self, part: Part) -> (Kind, u8) {
+        match part {
+            Part::Whole => self.kinds[0],
+            Part::Fragment => self.kinds[1],
+            Part::Request => self.kinds[2],
+            Part::Token => self.kinds[3],
+        }
+    }
+}
+
+/// The sender of one session.
 pub(crate) struct Generator<'a, L> {
     link: L,
-    plan: &'a Plan,
+    setup: &'a Setup,
     clock: &'a Clock,
     watch: &'a Watch,
     target: SocketAddr,
     wall: Wall,
+    schedule: Schedule,
+    /// The schedule's start on the run's clock.
+    start: Nanos,
+    lanes: Vec<Lane>,
+    timeouts: Box<[Nanos]>,
+    flight: Flight,
+    /// Most numbers that one message takes.
+    longest: u64,
+    ready: Ready,
+    floods: Vec<u16>,
+    /// Some stream asks for answers.
+    answers: bool,
+    book: Book,
+    /// A stall has made pulses late, and the sender has not caught up yet.
+    behind: bool,
+    first_seq: u32,
     out: Box<[u8]>,
     buffer: Box<[u8]>,
-    flight: Flight,
-    timeout: Nanos,
-    /// Due time from which pulses are measured.
-    measured_from: Nanos,
-    counts: Counts,
-    latencies: Latencies,
-    /// Longest time from schedule to timeout of a lost pulse.
-    longest_loss: Nanos,
+    /// Pulses that leave in one call.
+    segments: Vec<Launch>,
+    /// Their bytes, one behind the other.
+    batch: Box<[u8]>,
+    /// Length of the pulses that `batch` was last used for.
+    batch_length: usize,
+}
+
+/// What is one sender's alone.
+pub(crate) struct Task {
+    pub(crate) target: SocketAddr,
+    pub(crate) schedule: Schedule,
+    pub(crate) book: Book,
+    pub(crate) worker: u32,
+}
+
+/// When a sender's schedule starts: all of a run at the same instant.
+pub(crate) trait Start {
+    /// Waits until all are ready; `None` when one failed.
+    fn agree(&self, now: Nanos) -> Option<Nanos>;
 }
 
 impl<'a, L: Link> Generator<'a, L> {
     pub(crate) fn new(
         link: L,
-        plan: &'a Plan,
+        setup: &'a Setup,
         clock: &'a Clock,
         watch: &'a Watch,
-        target: SocketAddr,
+        task: Task,
     ) -> Result<Generator<'a, L>, Error> {
-        let timeout = Nanos::try_from(plan.timeout.as_nanos()).unwrap_or(Nanos::MAX / 4).min(Nanos::MAX / 4);
-        let flying = match plan.pace {
-            Pace::PingPong => 1.0,
-            // A quarter more than the rate times the timeout: after a stall the sender makes up what is overdue.
-            Pace::OpenLoop(rate) => rate * (timeout as f64 / 1e9) * 1.25 + 1024.0,
-        };
-        let flight = Flight::with_room(flying as u64).ok_or_else(|| {
+        let Task { target, schedule, book, worker } = task;
+        let plan = &setup.plan;
+        let most: Vec<u64> = plan.streams.iter().map(|stream| pulses(setup, stream).0).collect();
+        let lanes: Vec<Lane> = plan.streams.iter().map(Lane::of).collect();
+        let longest = most.into_iter().max().unwrap_or(1);
+        let flight = Flight::with_room(in_flight(setup)).ok_or_else(|| {
             let most = Flight::MOST;
             Error::HostLimit(format!(
-                "{flying:.0} pulses may be on their way at once (rate × timeout), at most {most} can be: lower one of them"
+                "{} pulses may be on their way at once (rate × timeout), at most {most} can be: lower one of them",
+                in_flight(setup)
             ))
         })?;
-        let mut out = vec![0; plan.size.clamp(HEADER, MAX_DATAGRAM)].into_boxed_slice();
-        if let Some(header) = out.first_chunk_mut::<HEADER>() {
-            Header { priority: plan.priority, ..Header::new(Kind::Ping, SeqId(plan.first_seq), 0) }.emit(header);
-        }
+        let queue = plan.streams.iter().map(|s| s.queue as usize).sum();
+        let floods = plan.streams.iter().enumerate().filter(|(_, s)| s.arrival == Arrival::Flood {});
         Ok(Generator {
             link,
-            plan,
+            setup,
             clock,
             watch,
             target,
             wall: Wall::new(clock),
-            out,
-            buffer: vec![0; 1 << 16].into_boxed_slice(),
+            schedule,
+            start: 0,
+            timeouts: lanes.iter().map(|lane| lane.timeout).collect(),
+            answers: lanes.iter().any(|lane| lane.answered),
+            lanes,
             flight,
-            timeout,
-            measured_from: 0,
-            counts: Counts::default(),
-            latencies: Latencies::default(),
-            longest_loss: 0,
+            longest,
+            ready: Ready::new(plan.streams.len(), queue),
+            floods: floods.filter_map(|(i, _)| u16::try_from(i).ok()).collect(),
+            book,
+            behind: false,
+            first_seq: setup.first_seq.wrapping_add(worker << 24),
+            out: vec![0; MAX_DATAGRAM].into_boxed_slice(),
+            buffer: vec![0; 1 << 16].into_boxed_slice(),
+            segments: Vec::with_capacity(usize::from(setup.segments)),
+            batch: vec![0; if setup.segments > 1 { MAX_DATAGRAM } else { 0 }].into_boxed_slice(),
+            batch_length: 0,
         })
     }
 
-    pub(crate) fn run(mut self, stop: &AtomicBool, progress: &Progress) -> Result<Seen, Error> {
+    pub(crate) fn run(mut self, start: &impl Start, stop: &AtomicBool, progress: &Progress) -> Result<Seen, Error> {
         self.probe(stop)?;
         let before = Usage::of_thread();
+        let Some(start) = start.agree(self.clock.now()) else { return Err(Error::Panicked("sender")) };
+        self.start = start;
+        self.wait_for_start();
         self.watch.restart();
-        let start = self.clock.now();
-        let length = |d: Duration| Nanos::try_from(d.as_nanos()).unwrap_or(Nanos::MAX / 4).min(Nanos::MAX / 4);
-        self.measured_from = start + length(self.plan.warmup);
-        let end = self.measured_from + length(self.plan.duration);
-        let sent_until = match self.plan.pace {
-            Pace::PingPong => self.ping_pong(end, stop, progress)?,
-            Pace::OpenLoop(rate) => self.open_loop(&Schedule::new(start, rate), end, stop, progress)?,
-        };
+        let plan = &self.setup.plan;
+        let origin = start.saturating_add(plan.measured_from());
+        let end = start.saturating_add(plan.end());
+        self.book.begin(origin..start.saturating_add(plan.measured_until()));
+        let sent_until =
+            if plan.closed() { self.closed_loop(stop, progress) } else { self.open_loop(end, stop, progress)? };
         self.drain(stop);
         let usage = Usage::of_thread().since(before);
         let lasted_until = self.clock.now();
         let interrupted = stop.load(Ordering::Relaxed);
-        if !self.scheduled() {
-            self.latencies.service = self.latencies.response.clone();
-            self.latencies.lateness.saturating_record_n(0, self.counts.sent);
-        }
-        self.enter_losses();
-        let tally = self.close();
-        self.counts.buffer_drops = self.link.buffer_drops();
+        let seq = SeqId(self.first_seq).plus(self.flight.next() as u32);
+        let tally = dialogue::close(&mut self.link, self.clock, &mut self.wall, seq);
+        self.book.session.buffer_drops = self.link.buffer_drops();
         self.publish(progress, lasted_until);
-        let (wall_now, mono_now) = (self.wall.unix(lasted_until), lasted_until);
+        let wall_now = self.wall.unix(lasted_until);
+        let measured_until = start.saturating_add(plan.measured_until());
+        let book = self.book;
         Ok(Seen {
-            origin: self.measured_from,
-            started_unix_ns: wall_now.wrapping_sub(mono_now.wrapping_sub(self.measured_from)),
-            sending_ns: sent_until.saturating_sub(self.measured_from),
-            lasted_ns: lasted_until.saturating_sub(self.measured_from),
+            origin,
+            started_unix_ns: wall_now.wrapping_sub(lasted_until.wrapping_sub(origin)),
+            // A sender that is behind goes on after the measured time is over.
+            sending_ns: sent_until.min(measured_until).max(book.last_sent).saturating_sub(origin),
+            lasted_ns: lasted_until.saturating_sub(origin),
             interrupted,
-            counts: self.counts,
-            latencies: self.latencies,
+            session: book.session,
+            streams: book.streams,
+            bands: book.bands,
+            pacing: book.pacing,
+            stalled_pulses: book.stalled_pulses,
+            interval: book.reporter.end(lasted_until),
+            recorder: book.recorder,
             tally,
+            clock: ClockOutcome {
+                shared: book.offset.shared(),
+                fit: book.offset.fit(),
+                below_zero: book.offset.below_zero,
+            },
             usage,
+            numbers: self.schedule.numbers(),
         })
     }
 
-    /// Finds out whether anybody answers, before a load is sent: PINGs, one at a time, until one comes back.
-    fn probe(&mut self, stop: &AtomicBool) -> Result<(), Error> {
-        let begun = self.clock.now();
-        let patience = self.timeout.max(1_000_000_000);
-        let mut garbage = None;
-        let mut sent = 0;
-        while self.clock.now() < begun + patience && !stop.load(Ordering::Relaxed) {
-            let seq = SeqId(self.plan.first_seq.wrapping_sub(1 + sent));
-            let now = self.clock.now();
-            self.stamp(seq, now);
-            self.link.send(&self.out).map_err(|e| Error::of_send(e, self.target, self.out.len()))?;
-            sent += 1;
-            self.counts.sent_in_all += 1;
-            let until = now + PROBE_WAIT.min(patience);
-            while self.clock.now() < until && !stop.load(Ordering::Relaxed) {
-                let wait = if self.plan.spin { Wait::Poll } else { Wait::Block };
-                let arrival = self
-                    .link
-                    .recv(&mut self.buffer, wait)
-                    .map_err(|e| Error::of_send(e, self.target, self.out.len()))?;
-                let Some(arrival) = arrival else { continue };
-                let datagram = self.buffer.get(..arrival.length).unwrap_or(&self.buffer);
-                match Pulse::parse(datagram) {
-                    Ok(pulse) if pulse.kind() == Kind::Pong && pulse.seq_id().since(seq) >= 0 => return Ok(()),
-                    Ok(pulse) => {
-                        garbage = Some((datagram.len(), format!("a pulse of kind {:?}", pulse.kind())));
-                    }
-                    Err(reject) => garbage = Some((datagram.len(), reject.to_string())),
-                }
+    /// Several senders agree on a start that lies ahead: nothing is due before it.
+    fn wait_for_start(&self) {
+        while let Some(left) = self.start.checked_sub(self.clock.now()).filter(|left| *left > 0) {
+            match left.checked_sub(2 * WAKE_EARLY) {
+                Some(sleep) => std::thread::sleep(Duration::from_nanos(sleep)),
+                None => std::hint::spin_loop(),
             }
         }
-        if stop.load(Ordering::Relaxed) {
-            return Ok(());
+    }
+
+    /// No load is sent at a target that does not answer.
+    fn probe(&mut self, stop: &AtomicBool) -> Result<(), Error> {
+        let streams = &self.setup.plan.streams;
+        // As long as the longest: what does not fit the path is an error now, not a loss later.
+        let payload = streams.iter().map(StreamPlan::most_payload).max().unwrap_or(0);
+        let probe = Probe {
+            target: self.target,
+            first_seq: self.first_seq,
+            length: HEADER + usize::try_from(payload).unwrap_or(0).min(MAX_DATAGRAM - HEADER),
+            priority: match streams.first().map(|s| &s.priority) {
+                Some(Priority::Fixed { value }) => *value,
+                _ => NORMAL_PRIORITY,
+            },
+            patience: self.timeouts.iter().copied().max().unwrap_or(0).max(1_000_000_000),
+            wait: if self.setup.spin { Wait::Poll } else { Wait::Block },
+        };
+        let (sent, greeting) = dialogue::probe(&mut self.link, &probe, (self.clock, &mut self.wall), stop)?;
+        self.book.session.sent_in_all += u64::from(sent);
+        if let Some(greeting) = greeting {
+            let _ = self.book.offset.one_way(greeting.now, greeting.sent, greeting.taken, greeting.landed);
         }
-        let waited_ms = (self.clock.now() - begun) / 1_000_000;
-        Err(match garbage {
-            Some((length, reason)) => Error::NotRttp { target: self.target, length, reason },
-            None => Error::NoAnswer { target: self.target, sent, waited_ms },
-        })
+        Ok(())
     }
 
     /// One pulse at a time. Returns when sending ended.
-    fn ping_pong(&mut self, end: Nanos, stop: &AtomicBool, progress: &Progress) -> Result<Nanos, Error> {
-        let wait = if self.plan.spin { Wait::Poll } else { Wait::Block };
-        let count = self.plan.count.unwrap_or(u64::MAX);
+    fn closed_loop(&mut self, stop: &AtomicBool, progress: &Progress) -> Nanos {
+        let spin = self.setup.spin;
+        let wait = if spin { Wait::Poll } else { Wait::Block };
         loop {
             let now = self.now();
-            if now >= end || self.counts.sent >= count || stop.load(Ordering::Relaxed) {
+            let item = self.schedule.take_on_demand(0, now.saturating_sub(self.start));
+            let Some(item) = item.filter(|_| !stop.load(Ordering::Relaxed)) else {
                 self.publish(progress, now);
-                return Ok(now);
-            }
-            self.send(now, now);
+                return now;
+            };
+            self.enter(&item);
+            self.send(&item, now);
             while !self.flight.empty() {
                 let now = match self.receive(wait) {
                     Some(now) => now,
-                    None if self.plan.spin => self.now(),
+                    None if spin => self.now(),
                     // A wait that ended without an answer is no stall: there was nothing to do.
                     None => {
                         let now = self.clock.now();
@@ -211,55 +299,154 @@ impl<'a, L: Link> Generator<'a, L> {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
-                if self.counts.sent & 0x3ff == 0 {
+                if item.number & 0x3ff == 0 {
                     self.publish(progress, now);
+                }
+                if self.book.reporter.due(now) {
+                    self.book.reporter.turn(now);
                 }
             }
         }
     }
 
     /// By the clock. Returns when sending ended.
-    fn open_loop(
-        &mut self,
-        schedule: &Schedule,
-        end: Nanos,
-        stop: &AtomicBool,
-        progress: &Progress,
-    ) -> Result<Nanos, Error> {
-        let count = self.plan.count.unwrap_or(u64::MAX);
-        let mut due = schedule.due(0);
+    fn open_loop(&mut self, end: Nanos, stop: &AtomicBool, progress: &Progress) -> Result<Nanos, Error> {
+        let patience = self.timeouts.iter().copied().max().unwrap_or(0);
+        let overrun_from = end.saturating_add(patience);
         let mut next_publication = 0;
+        let mut now = self.now();
         loop {
-            let mut now = self.now();
             for _ in 0..BURST {
-                if due > now || due >= end || self.counts.sent >= count {
-                    break;
+                self.admit(now);
+                let Some(item) = self.next(now) else { break };
+                if self.setup.segments > 1 && self.is_flood(item.stream) {
+                    self.send_segments(item, now);
+                } else {
+                    self.send(&item, now);
                 }
-                self.send(due, now);
-                due = schedule.due(self.flight.next());
                 now = self.now();
             }
-            let overrun = now >= end.saturating_add(self.timeout);
-            if due >= end || self.counts.sent >= count || overrun || stop.load(Ordering::Relaxed) {
+            let over = self.schedule.due().is_none() && self.ready.is_empty() && self.no_flood(now);
+            let overrun = now >= overrun_from;
+            if over || overrun || stop.load(Ordering::Relaxed) {
                 if overrun {
-                    self.counts.unsent = schedule.due_before(end).saturating_sub(self.flight.next());
+                    self.count_unsent(end);
                 }
+                // The time after the last pulse belongs to the run: one second at 10 per second lasts 1 s.
+                let next = self.start.saturating_add(self.schedule.next_regardless());
+                let sent_until = if over { now.max(next) } else { now };
                 self.publish(progress, now);
-                // The interval after the last pulse belongs to it: a run of one second at 10 per second lasts 1 s.
-                return Ok(if stop.load(Ordering::Relaxed) { now } else { now.max(due.min(end)) });
+                return Ok(sent_until);
             }
-            for _ in 0..BURST {
-                let Some(received) = self.receive(Wait::Poll) else { break };
-                now = received;
+            if self.answers {
+                for _ in 0..BURST {
+                    let Some(received) = self.receive(Wait::Poll) else { break };
+                    now = received;
+                }
+                self.give_up(now);
             }
-            self.give_up(now);
             if now >= next_publication {
                 self.publish(progress, now);
                 next_publication = now + SLEEP_FROM;
+                if self.book.reporter.due(now) {
+                    self.book.reporter.turn(now);
+                }
             }
-            if !self.plan.spin && due > now + SLEEP_FROM {
+            let due = self.schedule.due().map_or(end, |due| self.start.saturating_add(due));
+            if !self.setup.spin && self.ready.is_empty() && self.floods.is_empty() && due > now + SLEEP_FROM {
                 self.sleep_until(due - WAKE_EARLY, stop)?;
             }
+            now = self.now();
+        }
+    }
+
+    /// Queues what is due.
+    #[inline]
+    fn admit(&mut self, now: Nanos) {
+        let elapsed = now.saturating_sub(self.start);
+        for _ in 0..ADMITTED {
+            if self.schedule.due().is_none_or(|due| due > elapsed) {
+                self.behind &= !self.ready.is_empty();
+                return;
+            }
+            let stream = self.schedule.stream().unwrap_or(0);
+            let lane = &self.lanes[stream];
+            let full = self.ready.waiting(stream as u16) >= lane.queue || !self.ready.has_room();
+            // A full ring waits for answers or timeouts; what is due meanwhile is late, and says so. A message that has
+            // begun goes on: its numbers are given, and the ring may be waiting for nothing else.
+            if (full && !lane.drops) || !self.flight.has_room(self.schedule.wanted()) {
+                return;
+            }
+            let Some(item) = self.schedule.take() else { return };
+            self.enter(&item);
+            if full {
+                self.discard(&item, true);
+            } else {
+                self.ready.push(item);
+            }
+        }
+    }
+
+    /// The pulse to send now: the highest priority of those that are due and of the floods, which are due at any time.
+    #[inline]
+    fn next(&mut self, now: Nanos) -> Option<Item> {
+        if self.floods.is_empty() {
+            return self.ready.pop();
+        }
+        // Before its first pulse a flood's priority is unknown; it is learned by sending one.
+        let priority = |lane: &Lane| lane.priority_on_demand.unwrap_or(u8::MAX);
+        let best = self.floods.iter().enumerate().rev().max_by_key(|(_, s)| priority(&self.lanes[usize::from(**s)]));
+        let Some((place, stream)) = best.map(|(place, stream)| (place, usize::from(*stream))) else {
+            return self.ready.pop();
+        };
+        let known = self.lanes[stream].priority_on_demand;
+        if known.zip(self.ready.top()).is_some_and(|(flood, due)| due >= flood) || !self.flight.has_room(self.longest) {
+            return self.ready.pop();
+        }
+        let Some(item) = self.schedule.take_on_demand(stream, now.saturating_sub(self.start)) else {
+            return self.ready.pop();
+        };
+        self.lanes[stream].priority_on_demand = Some(item.priority);
+        self.enter(&item);
+        if self.floods.len() > 1 {
+            // Floods of one priority take turns: of equals the first is taken, and this one goes to the end.
+            self.floods[place..].rotate_left(1);
+        }
+        Some(item)
+    }
+
+    /// Whether no flood has anything left to send.
+    fn no_flood(&self, now: Nanos) -> bool {
+        self.floods.is_empty() || now.saturating_sub(self.start) >= self.setup.plan.end() || self.schedule.counted_out()
+    }
+
+    #[inline]
+    fn enter(&mut self, item: &Item) {
+        if self.flight.queue(item, self.start, self.schedule.numbers()) {
+            self.book.began(item.stream, self.start + item.message_due);
+        }
+    }
+
+    /// What was due and never left, since the sender is a timeout behind.
+    fn count_unsent(&mut self, end: Nanos) {
+        while let Some(item) = self.ready.pop() {
+            self.discard(&item, false);
+        }
+        for _ in 0..COUNTED {
+            let Some(item) = self.schedule.take().filter(|item| self.start + item.due < end) else { break };
+            self.book.never_sent(item.stream, self.start + item.due, false);
+            if item.number == item.first {
+                self.book.missed(item.stream, self.start + item.message_due);
+            }
+        }
+    }
+
+    /// Takes a pulse that was due out again: its queue is full (`dropped`), or its time is over.
+    fn discard(&mut self, item: &Item, dropped: bool) {
+        let launch = self.flight.cancel(item.number);
+        self.book.never_sent(item.stream, launch.due, dropped);
+        if self.flight.fail(&launch) {
+            self.book.missed(item.stream, launch.message_due);
         }
     }
 
@@ -284,14 +471,20 @@ impl<'a, L: Link> Generator<'a, L> {
 
     /// Answers still on their way get their time.
     fn drain(&mut self, stop: &AtomicBool) {
+        while let Some(item) = self.ready.pop() {
+            self.flight.cancel(item.number);
+        }
+        self.flight.close();
         let stopped = stop.load(Ordering::Relaxed);
+        let longest = self.timeouts.iter().copied().max().unwrap_or(0);
         // A second Ctrl-C is not needed: an interrupted run waits for its answers only briefly.
-        let until = if stopped { self.clock.now() + self.timeout.min(50_000_000) } else { Nanos::MAX };
+        let patience = if stopped { longest.min(50_000_000) } else { longest.saturating_add(1_000_000_000) };
+        let until = self.clock.now().saturating_add(patience);
         while !self.flight.empty() {
             let now = self.receive(Wait::Poll).unwrap_or_else(|| self.now());
             if now >= until || (!stopped && stop.load(Ordering::Relaxed)) {
-                while let Some(launch) = self.flight.give_up(Nanos::MAX) {
-                    self.counts.unfinished += u64::from(launch.due >= self.measured_from);
+                while let Some(launch) = self.flight.abandon() {
+                    self.book.unfinished(&launch);
                 }
                 return;
             }
@@ -303,87 +496,87 @@ impl<'a, L: Link> Generator<'a, L> {
         }
     }
 
-    /// Lost and unfinished pulses become samples: each at the longest timeout of one, or at the slowest answer where that is later, for
-    /// an answer that came is faster than one that did not.
-    fn enter_losses(&mut self) {
-        let Latencies { response, service, .. } = &mut self.latencies;
-        let missing = self.counts.lost + self.counts.unfinished;
-        for (histogram, at_least) in [(response, self.longest_loss.max(self.timeout)), (service, self.timeout)] {
-            if missing > 0 {
-                histogram.saturating_record_n(at_least.max(histogram.max()), missing);
-            }
-        }
-    }
-
-    /// Asks the target what it counted.
-    fn close(&mut self) -> Option<Tally> {
-        let mut question = vec![0; HEADER + Tally::LENGTH];
-        let seq = SeqId(self.plan.first_seq).plus(self.flight.next() as u32);
-        let header = Header { flags: FLAG_ECHO, ..Header::new(Kind::Close, seq, self.wall.unix(self.clock.now())) };
-        header.emit(question.first_chunk_mut::<HEADER>()?);
-        for _ in 0..5 {
-            // An ICMP error of an earlier pulse may come out of this send; the next try is free of it.
-            if self.link.send(&question).is_err() {
-                continue;
-            }
-            let until = self.clock.now() + PROBE_WAIT;
-            while self.clock.now() < until {
-                let Ok(Some(Arrival { length, .. })) = self.link.recv(&mut self.buffer, Wait::Poll) else { continue };
-                match self.buffer.get(..length).map(Pulse::parse) {
-                    Some(Ok(pulse)) if pulse.kind() == Kind::Close => return Tally::parse(pulse.payload()),
-                    _ => {}
-                }
-            }
-        }
-        None
-    }
-
-    /// Whether a pulse can leave later than it is due. In ping-pong it is due when it leaves: what is known beforehand is
-    /// not recorded pulse by pulse.
-    fn scheduled(&self) -> bool {
-        self.plan.pace != Pace::PingPong
-    }
-
     /// Reads the clock and shows that this core is alive.
     #[inline]
-    fn now(&self) -> Nanos {
+    fn now(&mut self) -> Nanos {
         let now = self.clock.now();
         if let Some(heart) = &self.watch.sender {
-            heart.beat(now);
+            self.behind |= heart.beat(now);
         }
         now
     }
 
     #[inline]
-    fn stamp(&mut self, seq: SeqId, now: Nanos) {
-        let unix = self.wall.unix(now);
-        if let Some(header) = self.out.first_chunk_mut::<HEADER>() {
-            stamp(header, seq, unix);
+    fn send(&mut self, item: &Item, now: Nanos) {
+        let answered = self.lanes[usize::from(item.stream)].answered;
+        let (launch, header) = self.leave(item, now);
+        if let Some(out) = self.out.first_chunk_mut::<HEADER>() {
+            header.emit(out);
+        }
+        let datagram = self.out.get(..usize::from(item.length)).unwrap_or(&self.out);
+        // Often the error of an earlier datagram that came back as ICMP. The run goes on: this pulse will count as lost.
+        let left = self.link.send(datagram).unwrap_or_else(|_| {
+            self.book.session.network_errors += 1;
+            false
+        });
+        self.book.sent(&launch, left, answered, self.behind);
+    }
+
+    /// Sends a flood's pulse and as many more of its length as one call takes.
+    fn send_segments(&mut self, first: Item, now: Nanos) {
+        let length = usize::from(first.length);
+        let most = usize::from(self.setup.segments).min(self.batch.len() / length);
+        let mut waiting = None;
+        if self.batch_length != length {
+            // The headers of pulses of another length would stand in the payload of these.
+            self.batch.fill(0);
+            self.batch_length = length;
+        }
+        self.segments.clear();
+        self.add_segment(&first, now, length);
+        while self.segments.len() < most && self.flight.has_room(self.longest) {
+            let elapsed = now.saturating_sub(self.start);
+            let Some(item) = self.schedule.take_on_demand(usize::from(first.stream), elapsed) else { break };
+            self.enter(&item);
+            if item.length != first.length {
+                waiting = Some(item);
+                break;
+            }
+            self.add_segment(&item, now, length);
+        }
+        let all = self.batch.get(..self.segments.len() * length).unwrap_or(&self.batch);
+        let left = self.link.send_segments(all, length).unwrap_or_else(|_| {
+            self.book.session.network_errors += 1;
+            false
+        });
+        for launch in &self.segments {
+            self.book.sent(launch, left, false, self.behind);
+        }
+        if let Some(item) = waiting {
+            self.send(&item, now);
         }
     }
 
+    fn add_segment(&mut self, item: &Item, now: Nanos, length: usize) {
+        let (launch, header) = self.leave(item, now);
+        let at = self.segments.len() * length;
+        if let Some(out) = self.batch.get_mut(at..).and_then(|batch| batch.first_chunk_mut::<HEADER>()) {
+            header.emit(out);
+        }
+        self.segments.push(launch);
+    }
+
+    /// Notes that a pulse leaves, and gives its header.
     #[inline]
-    fn send(&mut self, due: Nanos, now: Nanos) {
-        if self.flight.full() {
-            self.give_up(0);
-        }
-        let number = self.flight.next();
-        self.stamp(SeqId(self.plan.first_seq).plus(number as u32), now);
-        self.flight.launch(Launch { due, sent: now });
-        let measured = due >= self.measured_from;
-        // Often the error of an earlier datagram that came back as ICMP. The run goes on: this pulse will count as lost.
-        let left = self.link.send(&self.out).unwrap_or_else(|_| {
-            self.counts.network_errors += 1;
-            false
-        });
-        self.counts.sent_in_all += u64::from(left);
-        if measured {
-            self.counts.sent += 1;
-            self.counts.send_refused += u64::from(!left);
-            if self.scheduled() {
-                self.latencies.lateness.saturating_record(now - due);
-            }
-        }
+    fn leave(&mut self, item: &Item, now: Nanos) -> (Launch, Header) {
+        let answered = self.lanes[usize::from(item.stream)].answered;
+        let unix = self.wall.unix(now);
+        let launch = self.flight.launch(item.number, now, answered);
+        (launch, self.header_of(&launch, SeqId(self.first_seq).plus(item.number as u32), unix))
+    }
+
+    fn is_flood(&self, stream: u16) -> bool {
+        self.floods.contains(&stream)
     }
 
     /// Takes one datagram, if there is one, and gives the time at which it was in our hands.
@@ -399,14 +592,14 @@ impl<'a, L: Link> Generator<'a, L> {
     }
 
     #[inline]
-    fn take(&mut self, wait: Wait) -> Option<Arrival> {
-        let looks = if self.plan.spin && self.plan.pace == Pace::PingPong { LOOKS } else { 1 };
+    fn take(&mut self, wait: Wait) -> Option<Received> {
+        let looks = if self.setup.spin && self.setup.plan.closed() { LOOKS } else { 1 };
         for _ in 0..looks {
             match self.link.recv(&mut self.buffer, wait) {
                 Ok(None) => {}
                 Ok(arrival) => return arrival,
                 Err(_) => {
-                    self.counts.network_errors += 1;
+                    self.book.session.network_errors += 1;
                     return None;
                 }
             }
@@ -416,77 +609,189 @@ impl<'a, L: Link> Generator<'a, L> {
 
     /// Shows that this core is alive after a sleep, and since when there was work for it (0: unknown).
     #[inline]
-    fn woke(&self, now: Nanos, work_since: Nanos) {
+    fn woke(&mut self, now: Nanos, work_since: Nanos) {
         if let Some(heart) = &self.watch.sender {
-            heart.woke(now, work_since);
+            self.behind |= heart.woke(now, work_since);
         }
     }
 
     #[inline]
-    fn account(&mut self, arrival: Arrival, now: Nanos, wait: Wait) {
+    fn account(&mut self, arrival: Received, now: Nanos, wait: Wait) {
         let datagram = self.buffer.get(..arrival.length).unwrap_or(&self.buffer);
         let pulse = match Pulse::parse(datagram) {
             Ok(pulse) => pulse,
             Err(reject) => {
-                self.counts.rejects[usize::from(reject.slug.code())] += 1;
+                self.book.session.rejects[usize::from(reject.slug.code())] += 1;
                 return;
             }
         };
-        if wait == Wait::Block {
+        let taken = pulse.timestamp_ns();
+        let landed = self.wall.unix(now);
+        if wait == Wait::Block
+            && let Some(heart) = &self.watch.sender
+        {
             // The embedded responder stamps its answers by this host's clock.
-            let here = self.plan.target.is_none();
-            let age = self.wall.unix(now).saturating_sub(pulse.timestamp_ns());
-            if let Some(heart) = &self.watch.sender {
-                heart.woke(now, if here { now.saturating_sub(age) } else { 0 });
-            }
+            let here = self.setup.targets.is_empty();
+            let age = landed.saturating_sub(taken);
+            heart.woke(now, if here { now.saturating_sub(age) } else { 0 });
         }
         let next = self.flight.next();
-        let newest = SeqId(self.plan.first_seq).plus(next as u32);
-        let number = next.checked_add_signed(i64::from(pulse.seq_id().since(newest)));
-        let expected = pulse.kind() == Kind::Pong && datagram.len() == self.out.len();
-        match number.filter(|_| expected).map_or(Landing::Unknown, |n| self.flight.land(n)) {
-            Landing::First { launch, .. } if now.saturating_sub(launch.sent) > self.timeout => {
-                self.counts.late += 1;
-                self.lose(launch);
-            }
+        let newest = SeqId(self.first_seq).plus(next as u32);
+        let Some(number) = next.checked_add_signed(i64::from(pulse.seq_id().since(newest))) else {
+            self.book.session.unexpected += 1;
+            return;
+        };
+        let landing = match self.flight.peek(number) {
+            Some(launch) if self.expects(launch, &pulse, arrival.length) => self.flight.land(number),
+            _ => Landing::Unknown,
+        };
+        match landing {
             Landing::First { launch, overtaken } => {
-                self.counts.reordered += u64::from(overtaken);
-                if launch.due >= self.measured_from {
-                    self.counts.answered += 1;
-                    self.latencies.response.saturating_record(now.saturating_sub(launch.due));
-                    if self.scheduled() {
-                        self.latencies.service.saturating_record(now.saturating_sub(launch.sent));
+                let timeout = self.timeouts[usize::from(launch.stream)];
+                if now.saturating_sub(launch.sent) > timeout {
+                    self.book.streams[usize::from(launch.stream)].counts.late += 1;
+                    self.lose(&launch);
+                    return;
+                }
+                let message = (launch.part != Part::Whole).then(|| self.flight.settle(&launch, now)).flatten();
+                let measured = self.book.answered(&launch, now, overtaken, message);
+                let sent = landed.wrapping_sub(now.wrapping_sub(launch.sent));
+                let ways = self.book.offset.one_way(now, sent, taken, landed);
+                if let Some(response) = measured {
+                    if let Some(ways) = ways {
+                        self.book.one_way(launch.stream, ways);
                     }
                     if let Some(kernel_ns) = arrival.kernel_ns {
-                        self.latencies.wakeup.saturating_record(self.wall.unix(now).saturating_sub(kernel_ns));
+                        let latencies = &mut self.book.streams[usize::from(launch.stream)].latencies;
+                        latencies.wakeup.saturating_record(landed.saturating_sub(kernel_ns));
+                    }
+                    if self.book.recorder.wants(response) {
+                        self.keep(&launch, arrival, now, landed);
                     }
                 }
             }
-            Landing::Duplicate => self.counts.duplicates += 1,
-            Landing::Late => self.counts.late += 1,
-            Landing::Unknown => self.counts.unexpected += 1,
+            Landing::Duplicate(launch) => self.book.streams[usize::from(launch.stream)].counts.duplicates += 1,
+            Landing::Late(launch) => self.book.streams[usize::from(launch.stream)].counts.late += 1,
+            Landing::Unknown => self.book.session.unexpected += 1,
         }
+    }
+
+    /// Whether a pulse has the kind and length of the answer to one that we sent.
+    #[inline]
+    fn expects(&self, launch: &Launch, pulse: &Pulse, length: usize) -> bool {
+        let kind = self.lanes.get(usize::from(launch.stream)).map(|lane| lane.kind(launch.part).0);
+        kind.map(answer_of) == Some(pulse.kind()) && length == usize::from(launch.length)
+    }
+
+    #[cold]
+    fn keep(&mut self, launch: &Launch, arrival: Received, now: Nanos, landed: u64) {
+        let mut record = self.record(launch, landed.wrapping_sub(now.wrapping_sub(launch.sent)));
+        if let Some(header) = self.buffer.first_chunk::<HEADER>() {
+            record.answer = *header;
+        }
+        (record.landed, record.landed_unix, record.kernel_unix) = (now, landed, arrival.kernel_ns);
+        self.book.recorder.keep(record);
+    }
+
+    /// A pulse as it was sent.
+    fn record(&self, launch: &Launch, sent_unix: u64) -> Record {
+        let seq_id = SeqId(self.first_seq).plus(launch.number as u32);
+        let mut pulse = [0; HEADER];
+        self.header_of(launch, seq_id, sent_unix).emit(&mut pulse);
+        Record {
+            launch: *launch,
+            seq_id: seq_id.0,
+            sent_unix,
+            landed: 0,
+            landed_unix: 0,
+            kernel_unix: None,
+            pulse,
+            answer: [0; HEADER],
+        }
+    }
+
+    #[inline]
+    fn header_of(&self, launch: &Launch, seq_id: SeqId, unix: u64) -> Header {
+        let (kind, flags) = self.lanes[usize::from(launch.stream)].kind(launch.part);
+        let (fragment_count, fragment_index) = launch.fragment;
+        Header { priority: launch.priority, flags, fragment_count, fragment_index, ..Header::new(kind, seq_id, unix) }
     }
 
     /// Pulses whose time is over are lost.
     #[inline]
     fn give_up(&mut self, now: Nanos) {
-        while let Some(launch) = self.flight.give_up(now.saturating_sub(self.timeout)) {
-            self.lose(launch);
+        while let Some(launch) = self.flight.give_up(now, &self.timeouts) {
+            self.lose(&launch);
         }
     }
 
-    fn lose(&mut self, launch: Launch) {
-        if launch.due >= self.measured_from {
-            self.counts.lost += 1;
-            self.longest_loss = self.longest_loss.max(launch.sent - launch.due + self.timeout);
+    fn lose(&mut self, launch: &Launch) {
+        self.book.lost(launch, self.timeouts[usize::from(launch.stream)]);
+        if self.flight.fail(launch) {
+            self.book.missed(launch.stream, launch.message_due);
+        }
+        if self.book.measures(launch.due) && self.book.recorder.wants_lost() {
+            let now = self.clock.now();
+            let sent_unix = self.wall.unix(now).wrapping_sub(now.wrapping_sub(launch.sent));
+            let record = self.record(launch, sent_unix);
+            self.book.recorder.lost(record);
         }
     }
 
     fn publish(&self, progress: &Progress, now: Nanos) {
-        progress.sent.store(self.counts.sent, Ordering::Relaxed);
-        progress.answered.store(self.counts.answered, Ordering::Relaxed);
-        progress.lost.store(self.counts.lost, Ordering::Relaxed);
-        progress.elapsed_ns.store(now.saturating_sub(self.measured_from), Ordering::Relaxed);
+        let (sent, answered, lost) = self.book.totals();
+        progress.sent.store(sent, Ordering::Relaxed);
+        progress.answered.store(answered, Ordering::Relaxed);
+        progress.lost.store(lost, Ordering::Relaxed);
+        let origin = self.start.saturating_add(self.setup.plan.measured_from());
+        progress.elapsed_ns.store(now.saturating_sub(origin), Ordering::Relaxed);
     }
 }
+
+/// Most pulses that a message of a stream has, and how many to reckon with for each of many. Where the plan leaves that to a
+/// trace, the most and the mean of its entries.
+fn pulses(setup: &Setup, stream: &StreamPlan) -> (u64, f64) {
+    let planned = stream.most_pulses();
+    let Arrival::Trace { trace, .. } = &stream.arrival else { return (planned, planned as f64) };
+    let Some(trace) = setup.traces.get(*trace) else { return (planned, planned as f64) };
+    let of = |entry: &Entry| match (&stream.fragments.cut, &stream.size) {
+        (Cut::None {} | Cut::Fixed { count: 1 } | Cut::Kv { token_blocks: 1, layers: 1, heads: 1 }, _) => {
+            planned - 1 + u64::from(entry.fragments.max(1))
+        }
+        (Cut::Mtu { payload }, Size::Trace {}) if entry.size != NO_SIZE => {
+            u64::from(entry.size).div_ceil(*payload).clamp(1, u64::from(u16::MAX))
+        }
+        (Cut::Mtu { .. }, Size::Trace {}) => 1,
+        _ => planned,
+    };
+    let most = trace.entries.iter().map(of).max().unwrap_or(planned);
+    (most, trace.entries.iter().map(of).sum::<u64>() as f64 / trace.entries.len().max(1) as f64)
+}
+
+/// Pulses that may be on their way at once: peak rate × (timeout + length of a message), a quarter more and then some, for
+/// after a stall the sender makes up what is overdue.
+pub(crate) fn in_flight(setup: &Setup) -> u64 {
+    let plan = &setup.plan;
+    let mut pulses = 1024.0;
+    for stream in &plan.streams {
+        let (most, each) = self::pulses(setup, stream);
+        let lasts = stream.fragments.gap_ns as f64 * most as f64 + stream.first_token_ns as f64;
+        let waits = if wants_answer(stream.mode) { stream.timeout_ns as f64 } else { 0.0 };
+        let window = waits + lasts;
+        let messages = match &stream.arrival {
+            Arrival::Trace { trace, speed, .. } => {
+                setup.traces.get(*trace).map_or(0.0, |t| busiest(t, (window * speed) as u64) as f64)
+            }
+            _ => stream.peak_rate().unwrap_or(0.0) * window / 1e9,
+        };
+        pulses += messages * each * 1.25 + most as f64 * f64::from(stream.fragments.interleave) * 2.0;
+        // A flood has no rate to reckon with; beside it the others' pulses and messages stay known for so long.
+        if plan.streams.len() > 1 && stream.arrival == (Arrival::Flood {}) {
+            pulses += BESIDE_A_FLOOD;
+        }
+    }
+    pulses as u64
+}
+
+#[cfg(test)]
+mod tests;

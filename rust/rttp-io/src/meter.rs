@@ -47,22 +47,27 @@ impl Heart {
         Arc::new(Heart { core, last: zero(), count: AtomicUsize::new(0), total: zero(), longest: zero(), kept })
     }
 
-    /// A sign of life. Two threads of one core may race here by being switched between clock and heart; the later wins.
+    /// A sign of life; whether a stall came before it. Two threads of one core may race here by being switched between clock
+    /// and heart; the later wins.
     #[inline]
-    pub fn beat(&self, now: Nanos) {
+    pub fn beat(&self, now: Nanos) -> bool {
         let last = self.last.fetch_max(now, Ordering::Relaxed);
-        if last != 0 && now > last + STALL_FROM {
+        let stalled = last != 0 && now > last + STALL_FROM;
+        if stalled {
             self.stalled(last, now - last);
         }
+        stalled
     }
 
-    /// A sign of life of a thread that slept and for which there was work since an instant.
+    /// A sign of life of a thread that slept and for which there was work since an instant; whether it was kept from it.
     #[inline]
-    pub fn woke(&self, now: Nanos, work_since: Nanos) {
+    pub fn woke(&self, now: Nanos, work_since: Nanos) -> bool {
         let since = self.last.fetch_max(now, Ordering::Relaxed).max(work_since);
-        if work_since != 0 && now > since.saturating_add(STALL_FROM) {
+        let stalled = work_since != 0 && now > since.saturating_add(STALL_FROM);
+        if stalled {
             self.stalled(since, now - since);
         }
+        stalled
     }
 
     #[cold]

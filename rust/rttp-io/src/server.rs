@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rttp_proto::pulse::Pulse;
 use rttp_proto::responder::{Responder, Verdict};
@@ -19,8 +20,23 @@ use crate::outcome::{ServerOutcome, Usage};
 /// Looks at an empty socket before the clock is read again.
 const LOOKS: u32 = 16;
 
+/// How long a nap is. At a million pulses a second 50 of them wait, a sixth of the smallest default receive buffer.
+pub const NAP: Duration = Duration::from_micros(50);
+
 /// How often the kernel is asked for drops and onlookers are served, ns.
 const LOOK_EVERY: Nanos = 50_000_000;
+
+/// What a responder does while nothing comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Idle {
+    /// Sleep in the kernel; the next datagram wakes it.
+    Block,
+    /// Look at the socket all the time.
+    Spin,
+    /// Sleep for [`NAP`] and look again. For traffic that nobody waits for: a sender does not pay for waking it, which is
+    /// a third of what a pulse costs here (docs/BENCHMARKS.md), and datagrams wait in the receive buffer meanwhile.
+    Nap,
+}
 
 /// How to run a responder.
 #[derive(Clone)]
@@ -31,8 +47,8 @@ pub struct ServerOptions {
     pub fingerprint: [u8; 32],
     /// Answer pulses that ask for it; else only count.
     pub echo: bool,
-    /// Look at the socket all the time rather than sleep in the kernel.
-    pub spin: bool,
+    /// What to do while nothing comes.
+    pub idle: Idle,
     /// Core and priority of its thread.
     pub seat: Seat,
     /// The socket.
@@ -141,7 +157,12 @@ fn serve(
     let mut buffer = vec![0; 1 << 16].into_boxed_slice();
     let mut answers_dropped = 0;
     let mut next_look = 0;
-    let (wait, looks) = if options.spin { (Wait::Poll, LOOKS) } else { (Wait::Block, 1) };
+    let (wait, looks) = match options.idle {
+        Idle::Block => (Wait::Block, 1),
+        Idle::Spin => (Wait::Poll, LOOKS),
+        Idle::Nap => (Wait::Poll, 1),
+    };
+    let spins = options.idle == Idle::Spin;
     while !stop.load(Ordering::Relaxed) {
         // An error here is one that an earlier answer met (ICMP): it concerns that sender, not this node.
         let arrival = (0..looks).find_map(|_| link.recv(&mut buffer, wait).ok().flatten());
@@ -152,30 +173,43 @@ fn serve(
             publish(live, responder.total());
             next_look = now + LOOK_EVERY;
         }
-        if arrival.is_none() && !options.spin {
+        if arrival.is_none() && !spins {
+            if options.idle == Idle::Nap {
+                thread::sleep(NAP);
+            }
             continue;
         }
         let unix = wall.unix(now);
         if let Some(heart) = heart {
             match &arrival {
-                Some(arrival) if !options.spin => {
+                Some(arrival) if !spins => {
                     let sent =
                         buffer.get(..arrival.length).and_then(|d| Pulse::parse(d).ok()).map(|p| p.timestamp_ns());
-                    heart.woke(now, sent.map_or(0, |sent| now.saturating_sub(unix.saturating_sub(sent))));
+                    heart.woke(now, sent.map_or(0, |sent| now.saturating_sub(unix.saturating_sub(sent))))
                 }
                 _ => heart.beat(now),
-            }
+            };
         }
         let Some(arrival) = arrival else { continue };
         let from = link.from();
-        if buffer.get(..arrival.length).is_some_and(Responder::asks_for_tally) {
-            responder.set_buffer_drops(link.buffer_drops());
-        }
-        if let Verdict::Answer(length) = responder.handle(from, &mut buffer, arrival.length, unix) {
-            let answered = buffer.get(..length).is_some_and(|answer| link.answer(answer).unwrap_or(false));
-            if !answered {
-                answers_dropped += 1;
-                responder.not_sent(from, unix);
+        let mut rest = buffer.get_mut(..arrival.length).unwrap_or_default();
+        loop {
+            let one = if arrival.segment == 0 { rest.len() } else { arrival.segment.min(rest.len()) };
+            let (datagram, more) = rest.split_at_mut(one);
+            rest = more;
+            if Responder::asks_for_tally(datagram) {
+                responder.set_buffer_drops(link.buffer_drops());
+            }
+            let length = datagram.len();
+            if let Verdict::Answer(length) = responder.handle(from, datagram, length, unix) {
+                let answered = datagram.get(..length).is_some_and(|answer| link.answer(answer).unwrap_or(false));
+                if !answered {
+                    answers_dropped += 1;
+                    responder.not_sent(from, unix);
+                }
+            }
+            if rest.is_empty() {
+                break;
             }
         }
     }

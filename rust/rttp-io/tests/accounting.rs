@@ -3,20 +3,17 @@
 
 mod common;
 
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use common::{Peer, plan, pong};
+use common::{Peer, limited, paced, pong};
 use rttp_io::clock::Clock;
-use rttp_io::generator::Progress;
 use rttp_io::link::{Faults, FaultyLink, Link, UdpLink, UdpOptions, Wait};
 use rttp_io::outcome::Outcome;
-use rttp_io::plan::{Pace, Plan};
-use rttp_io::run::execute;
-use rttp_io::server::{Server, ServerOptions};
+use rttp_io::server::{Idle, Server, ServerOptions};
+use rttp_io::setup::Setup;
 
-fn run(plan: &Plan) -> Outcome {
-    execute(plan, &AtomicBool::new(false), &Progress::default()).unwrap()
+fn run(setup: &Setup) -> Outcome {
+    common::run(setup).unwrap()
 }
 
 fn server(address: &str, spin: bool) -> Server {
@@ -24,7 +21,7 @@ fn server(address: &str, spin: bool) -> Server {
         address: address.parse().unwrap(),
         fingerprint: [7; 32],
         echo: true,
-        spin,
+        idle: if spin { Idle::Spin } else { Idle::Block },
         seat: Default::default(),
         udp: UdpOptions::default(),
     };
@@ -35,17 +32,20 @@ fn server(address: &str, spin: bool) -> Server {
 fn every_pulse_is_answered_over_both_families_and_both_waits_across_the_wrap() {
     for (address, spin) in [("127.0.0.1:0", false), ("127.0.0.1:0", true), ("[::1]:0", false), ("[::1]:0", true)] {
         let server = server(address, spin);
-        let target = Some(server.address());
-        for pace in [Pace::PingPong, Pace::OpenLoop(5_000.0)] {
-            let outcome = run(&Plan { target, spin, pace, ..plan() });
-            let c = &outcome.seen.counts;
+        let targets = vec![server.address()];
+        for rate in [None, Some(5_000.0)] {
+            let outcome = run(&Setup { targets: targets.clone(), spin, ..paced(rate) });
+            let c = &outcome.streams[0].counts;
             assert_eq!(
-                (c.sent, c.answered, c.lost, c.reordered, c.unexpected),
+                (c.sent, c.answered, c.lost, c.reordered, outcome.session.unexpected),
                 (500, 500, 0, 0, 0),
-                "{address} {pace:?}"
+                "{address} {rate:?}"
             );
-            let tally = outcome.seen.tally.unwrap();
-            assert_eq!((tally.received, tally.answered, tally.rejected()), (c.sent_in_all, c.sent_in_all, 0));
+            let tally = outcome.sessions[0].tally.unwrap();
+            assert_eq!(
+                (tally.received, tally.answered, tally.rejected()),
+                (outcome.session.sent_in_all, outcome.session.sent_in_all, 0)
+            );
         }
         let total = server.stop().unwrap().total;
         assert!(total.received >= 1000);
@@ -55,18 +55,17 @@ fn every_pulse_is_answered_over_both_families_and_both_waits_across_the_wrap() {
 #[test]
 fn lost_pulses_are_the_ones_that_never_arrived() {
     let faults = Faults { loss: 0.1, seed: 42, ..Faults::default() };
-    let (pace, timeout) = (Pace::OpenLoop(20_000.0), Duration::from_millis(100));
-    let outcome = run(&Plan { faults, pace, timeout, count: Some(4_000), ..plan() });
-    let c = &outcome.seen.counts;
+    let outcome = run(&Setup { faults, ..limited(Some(20_000.0), 4_000, Duration::from_millis(100)) });
+    let c = &outcome.streams[0].counts;
     assert_eq!(c.sent, 4_000);
     assert_eq!(c.answered + c.lost, 4_000);
     assert!((300..500).contains(&c.lost), "about 400 of 4,000: {}", c.lost);
     let server = outcome.server.unwrap().total;
     // One of the lost may be a pulse that looked for the target.
     assert!(server.received.abs_diff(c.answered) <= 8, "{} {}", server.received, c.answered);
-    assert_eq!(outcome.seen.latencies.response.len(), 4_000);
+    assert_eq!(outcome.streams[0].latencies.response.len(), 4_000);
     assert!(
-        outcome.seen.latencies.response.value_at_quantile(0.95) >= 99_900_000,
+        outcome.streams[0].latencies.response.value_at_quantile(0.95) >= 99_900_000,
         "a tenth of the samples stand at the timeout"
     );
 }
@@ -74,9 +73,8 @@ fn lost_pulses_are_the_ones_that_never_arrived() {
 #[test]
 fn doubled_swapped_and_damaged_pulses_are_counted_as_such() {
     let faults = Faults { duplicate: 0.1, reorder: 0.1, corrupt: 0.05, seed: 3, ..Faults::default() };
-    let (pace, timeout) = (Pace::OpenLoop(10_000.0), Duration::from_millis(200));
-    let outcome = run(&Plan { faults, pace, timeout, count: Some(3_000), ..plan() });
-    let c = &outcome.seen.counts;
+    let outcome = run(&Setup { faults, ..limited(Some(10_000.0), 3_000, Duration::from_millis(200)) });
+    let c = &outcome.streams[0].counts;
     assert_eq!(c.answered + c.lost, 3_000);
     assert!(c.duplicates > 150, "{c:?}");
     assert!(c.reordered > 100, "{c:?}");
@@ -87,13 +85,13 @@ fn doubled_swapped_and_damaged_pulses_are_counted_as_such() {
 #[test]
 fn a_delaying_link_shows_its_delay_in_every_sample() {
     let faults = Faults { delay_ns: 3_000_000, seed: 1, ..Faults::default() };
-    for pace in [Pace::PingPong, Pace::OpenLoop(500.0)] {
-        let outcome = run(&Plan { faults, pace, count: Some(50), ..plan() });
-        assert_eq!(outcome.seen.counts.answered, 50);
+    for rate in [None, Some(500.0)] {
+        let outcome = run(&Setup { faults, ..limited(rate, 50, Duration::from_millis(500)) });
+        assert_eq!(outcome.streams[0].counts.answered, 50);
         assert!(
-            outcome.seen.latencies.service.min() >= 2_990_000,
-            "{pace:?}: {}",
-            outcome.seen.latencies.service.min()
+            outcome.streams[0].latencies.service.min() >= 2_990_000,
+            "{rate:?}: {}",
+            outcome.streams[0].latencies.service.min()
         );
     }
 }
@@ -129,21 +127,21 @@ fn a_stall_is_charged_to_the_schedule() {
         pong(datagram);
         drop(socket.send_to(datagram, from));
     });
-    let pace = Pace::OpenLoop(1_000.0);
-    let outcome = run(&Plan { target: Some(stalled.address), pace, count: Some(1_000), ..plan() });
+    let paced = limited(Some(1_000.0), 1_000, Duration::from_millis(500));
+    let outcome = run(&Setup { targets: vec![stalled.address], ..paced });
     // The pulses due in a stall of 100 ms wait for 100, 99, 98 … ms: 90 of them for 10 ms and more, 50 for 50 ms. A busy
     // host adds to that; a tool that waits for the stalled answer would show one.
-    let above = |ms: u64| outcome.seen.latencies.response.count_between(ms * 1_000_000, u64::MAX);
+    let above = |ms: u64| outcome.streams[0].latencies.response.count_between(ms * 1_000_000, u64::MAX);
     assert!(above(10) >= 85, "{} above 10 ms", above(10));
     assert!(above(50) >= 45, "{} above 50 ms", above(50));
 }
 
 #[test]
 fn kernel_stamps_come_with_every_answer_when_asked_for() {
-    let outcome = run(&Plan { stamps: true, ..plan() });
-    assert_eq!(outcome.seen.latencies.wakeup.len(), outcome.seen.counts.answered);
-    assert!(outcome.seen.latencies.wakeup.value_at_quantile(0.5) < 10_000_000);
-    assert_eq!(run(&plan()).seen.latencies.wakeup.len(), 0);
+    let outcome = run(&Setup { stamps: true, ..paced(None) });
+    assert_eq!(outcome.streams[0].latencies.wakeup.len(), outcome.streams[0].counts.answered);
+    assert!(outcome.streams[0].latencies.wakeup.value_at_quantile(0.5) < 10_000_000);
+    assert_eq!(run(&paced(None)).streams[0].latencies.wakeup.len(), 0);
 }
 
 #[test]

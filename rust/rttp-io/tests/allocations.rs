@@ -6,10 +6,10 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use common::plan;
-use rttp_io::generator::Progress;
-use rttp_io::plan::{Pace, Plan};
-use rttp_io::run::execute;
+use common::paced;
+use rttp_io::run::{View, execute};
+use rttp_io::setup::Setup;
+use rttp_load::plan::Plan;
 
 struct Counting;
 
@@ -38,25 +38,33 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn allocations_of(pace: Pace, pulses: u64) -> u64 {
-    // The list of stalls is as long as the host makes it.
-    let plan = Plan { pace, count: Some(pulses), meter: false, ..plan() };
+fn allocations_of(plan: &Plan, pulses: u64) -> u64 {
+    // The list of stalls is as long as the host makes it, and the collector's thread is given an interval now and then.
+    let mut setup = Setup { meter: false, interval_ns: u64::MAX / 4, ..paced(None) };
+    setup.plan = Plan { count: Some(pulses), ..plan.clone() };
+    let (stop, view) = (AtomicBool::new(false), View::new(1));
     let before = ALLOCATIONS.load(Ordering::Relaxed);
-    let outcome = execute(&plan, &AtomicBool::new(false), &Progress::default()).unwrap();
+    let outcome = execute(&setup, &stop, &view).unwrap();
     let after = ALLOCATIONS.load(Ordering::Relaxed);
-    assert_eq!(outcome.seen.counts.sent, pulses);
-    assert_eq!(outcome.server.unwrap().total.answered, outcome.seen.counts.sent_in_all);
+    assert_eq!(outcome.streams.iter().map(|s| s.counts.sent).sum::<u64>(), pulses);
     after - before
+}
+
+/// Twelve streams with every arrival process, pattern and mode that needs no file.
+fn mixed() -> Plan {
+    let json = include_str!("common/mixed.json");
+    Plan::from_json(json).unwrap()
 }
 
 /// One test in this file: another thread's allocations would be counted too.
 #[test]
 fn twenty_thousand_pulses_more_cost_not_one_allocation_more() {
-    for pace in [Pace::PingPong, Pace::OpenLoop(50_000.0)] {
-        allocations_of(pace, 100);
-        let few = allocations_of(pace, 100);
-        let many = allocations_of(pace, 20_100);
+    for plan in [paced(None).plan, paced(Some(50_000.0)).plan, mixed()] {
+        allocations_of(&plan, 500);
+        let few = allocations_of(&plan, 500);
+        let many = allocations_of(&plan, 20_500);
         // Starting a thread allocates once or not, by which of the two ends of the channel comes first.
-        assert!(many <= few + 2, "{pace:?}: {few} allocations in a run of 100 pulses, {many} in one of 20,100");
+        let name = &plan.streams[0].name;
+        assert!(many <= few + 2, "{name}: {few} allocations in a run of 500 pulses, {many} in one of 20,500");
     }
 }

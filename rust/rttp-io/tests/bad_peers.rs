@@ -7,16 +7,12 @@ use std::net::UdpSocket;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use common::{Peer, plan, pong};
+use common::{Peer, limited, paced, pong, run};
 use rttp_io::error::Error;
-use rttp_io::generator::Progress;
 use rttp_io::outcome::Outcome;
-use rttp_io::plan::{Pace, Plan};
-use rttp_io::run::execute;
-
-fn run(plan: &Plan) -> Result<Outcome, Error> {
-    execute(plan, &AtomicBool::new(false), &Progress::default())
-}
+use rttp_io::run::{View, execute};
+use rttp_io::setup::Setup;
+use rttp_load::plan::Size;
 
 fn slug(result: Result<Outcome, Error>) -> &'static str {
     result.map(|_| "finished").unwrap_or_else(|e| e.slug())
@@ -26,21 +22,21 @@ fn slug(result: Result<Outcome, Error>) -> &'static str {
 fn a_silent_target_is_given_up_within_its_patience() {
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let begun = Instant::now();
-    let target = Some(silent.local_addr().unwrap());
-    assert_eq!(slug(run(&Plan { target, ..plan() })), "no-answer");
+    let targets = vec![silent.local_addr().unwrap()];
+    assert_eq!(slug(run(&Setup { targets, ..paced(None) })), "no-answer");
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
 fn a_port_where_nobody_listens_is_refused_by_its_host() {
     let gone = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    assert_eq!(slug(run(&Plan { target: Some(gone), ..plan() })), "refused");
+    assert_eq!(slug(run(&Setup { targets: vec![gone], ..paced(None) })), "refused");
 }
 
 #[test]
 fn a_target_that_talks_something_else_is_named_as_such() {
     let peer = Peer::start(|socket, from, _, _| drop(socket.send_to(b"HTTP/1.1 400", from)));
-    let error = run(&Plan { target: Some(peer.address), ..plan() }).map(|_| ()).unwrap_err();
+    let error = run(&Setup { targets: vec![peer.address], ..paced(None) }).map(|_| ()).unwrap_err();
     assert_eq!(error.slug(), "not-rttp");
     assert!(error.to_string().contains("truncated at offset 12"), "{error}");
 }
@@ -55,10 +51,13 @@ fn a_flood_of_garbage_does_not_hold_a_run_up() {
             (0..50).for_each(|_| drop(socket.send_to(&[9; 100], from)));
         }
     });
-    let timeout = Duration::from_millis(20);
-    let outcome = run(&Plan { target: Some(peer.address), count: Some(5), timeout, ..plan() }).unwrap();
-    assert_eq!((outcome.seen.counts.sent, outcome.seen.counts.answered, outcome.seen.counts.lost), (5, 0, 5));
-    let bad_version = outcome.seen.counts.rejects[2];
+    let limits = limited(None, 5, Duration::from_millis(20));
+    let outcome = run(&Setup { targets: vec![peer.address], ..limits }).unwrap();
+    assert_eq!(
+        (outcome.streams[0].counts.sent, outcome.streams[0].counts.answered, outcome.streams[0].counts.lost),
+        (5, 0, 5)
+    );
+    let bad_version = outcome.session.rejects[2];
     assert!(bad_version >= 50, "{bad_version} rejects");
 }
 
@@ -68,14 +67,14 @@ fn a_second_answer_is_a_duplicate_and_not_a_sample() {
         pong(datagram);
         (0..2).for_each(|_| drop(socket.send_to(datagram, from)));
     });
-    let outcome = run(&Plan { target: Some(peer.address), count: Some(50), ..plan() }).unwrap();
-    assert_eq!(outcome.seen.counts.answered, 50);
-    assert_eq!(outcome.seen.latencies.response.len(), 50);
+    let outcome = run(&Setup { targets: vec![peer.address], ..limited(None, 50, Duration::from_millis(500)) }).unwrap();
+    assert_eq!(outcome.streams[0].counts.answered, 50);
+    assert_eq!(outcome.streams[0].latencies.response.len(), 50);
     // The answer to the last pulse may have its double still on the way; the first pulses look for the target.
     assert!(
-        (49..=51).contains(&(outcome.seen.counts.duplicates + outcome.seen.counts.unexpected)),
+        (49..=51).contains(&(outcome.streams[0].counts.duplicates + outcome.session.unexpected)),
         "{:?}",
-        outcome.seen.counts
+        outcome.streams[0].counts
     );
 }
 
@@ -88,17 +87,16 @@ fn an_answer_after_the_timeout_is_late_and_its_pulse_lost() {
         }
         drop(socket.send_to(datagram, from));
     });
-    let timeout = Duration::from_millis(30);
-    let pace = Pace::OpenLoop(200.0);
-    let outcome = run(&Plan { target: Some(peer.address), count: Some(20), timeout, pace, ..plan() }).unwrap();
-    let counts = &outcome.seen.counts;
+    let limits = limited(Some(200.0), 20, Duration::from_millis(30));
+    let outcome = run(&Setup { targets: vec![peer.address], ..limits }).unwrap();
+    let counts = &outcome.streams[0].counts;
     assert!(counts.lost >= 1 && counts.late >= 1, "{counts:?}");
     assert_eq!(counts.answered + counts.lost, 20);
-    assert_eq!(outcome.seen.latencies.response.len(), 20, "a lost pulse is a sample");
+    assert_eq!(outcome.streams[0].latencies.response.len(), 20, "a lost pulse is a sample");
     assert!(
-        outcome.seen.latencies.response.max() >= 29_900_000,
+        outcome.streams[0].latencies.response.max() >= 29_900_000,
         "at its timeout: {}",
-        outcome.seen.latencies.response.max()
+        outcome.streams[0].latencies.response.max()
     );
 }
 
@@ -109,15 +107,18 @@ fn answers_of_another_kind_or_length_are_unexpected() {
         let answer = if number > 0 && number % 2 == 0 { &datagram[..64] } else { &*datagram };
         drop(socket.send_to(answer, from));
     });
-    let timeout = Duration::from_millis(20);
-    let outcome = run(&Plan { target: Some(peer.address), count: Some(10), timeout, ..plan() }).unwrap();
-    assert_eq!((outcome.seen.counts.answered, outcome.seen.counts.lost, outcome.seen.counts.unexpected), (5, 5, 5));
+    let limits = limited(None, 10, Duration::from_millis(20));
+    let outcome = run(&Setup { targets: vec![peer.address], ..limits }).unwrap();
+    assert_eq!(
+        (outcome.streams[0].counts.answered, outcome.streams[0].counts.lost, outcome.session.unexpected),
+        (5, 5, 5)
+    );
 }
 
 #[test]
 fn a_target_that_dies_turns_the_rest_into_losses_and_ends_in_time() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let target = Some(socket.local_addr().unwrap());
+    let targets = vec![socket.local_addr().unwrap()];
     let thread = std::thread::spawn(move || {
         let mut buffer = [0; 200];
         for _ in 0..10 {
@@ -126,19 +127,23 @@ fn a_target_that_dies_turns_the_rest_into_losses_and_ends_in_time() {
             socket.send_to(&buffer[..length], from).unwrap();
         }
     });
-    let (pace, timeout) = (Pace::OpenLoop(1_000.0), Duration::from_millis(50));
     let begun = Instant::now();
-    let outcome = run(&Plan { target, count: Some(100), pace, timeout, ..plan() }).unwrap();
+    let outcome = run(&Setup { targets, ..limited(Some(1_000.0), 100, Duration::from_millis(50)) }).unwrap();
     thread.join().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(5));
-    assert_eq!((outcome.seen.counts.sent, outcome.seen.counts.answered, outcome.seen.counts.lost), (100, 9, 91));
-    assert!(outcome.seen.counts.network_errors > 0);
-    assert_eq!(outcome.seen.tally, None, "nobody is left to tell what arrived");
+    assert_eq!(
+        (outcome.streams[0].counts.sent, outcome.streams[0].counts.answered, outcome.streams[0].counts.lost),
+        (100, 9, 91)
+    );
+    assert!(outcome.session.network_errors > 0);
+    assert_eq!(outcome.sessions[0].tally, None, "nobody is left to tell what arrived");
 }
 
 #[test]
 fn a_pulse_that_does_not_fit_the_path_is_refused_and_not_split() {
-    let error = run(&Plan { size: 65_507, ..plan() }).map(|_| ());
+    let mut setup = paced(None);
+    setup.plan.streams[0].size = Size::Fixed { bytes: 65_443 };
+    let error = run(&setup).map(|_| ());
     // Loopback takes 65,536 bytes with all headers; 65,507 is the most that fits.
     assert!(error.is_ok(), "{error:?}");
 }
@@ -146,16 +151,21 @@ fn a_pulse_that_does_not_fit_the_path_is_refused_and_not_split() {
 #[test]
 fn a_stop_keeps_what_was_measured() {
     let stop = AtomicBool::new(false);
-    let progress = Progress::default();
+    let mut setup = paced(None);
+    setup.plan.count = None;
+    let view = View::new(1);
     let outcome = std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(Duration::from_millis(200));
             stop.store(true, std::sync::atomic::Ordering::Relaxed);
         });
-        execute(&Plan { count: None, ..plan() }, &stop, &progress).unwrap()
+        execute(&setup, &stop, &view).unwrap()
     });
-    assert!(outcome.seen.interrupted);
-    assert!(outcome.seen.counts.answered > 100);
-    assert_eq!(outcome.seen.latencies.response.len(), outcome.seen.counts.answered + outcome.seen.counts.lost);
-    assert!(outcome.seen.lasted_ns < 10_000_000_000);
+    assert!(outcome.interrupted);
+    assert!(outcome.streams[0].counts.answered > 100);
+    assert_eq!(
+        outcome.streams[0].latencies.response.len(),
+        outcome.streams[0].counts.answered + outcome.streams[0].counts.lost
+    );
+    assert!(outcome.lasted_ns < 10_000_000_000);
 }

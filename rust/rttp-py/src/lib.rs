@@ -3,7 +3,9 @@
 
 mod codec;
 mod columns;
+mod floor;
 mod load;
+mod trace;
 
 use pyo3::prelude::*;
 
@@ -22,5 +24,12 @@ mod _core {
     #[pymodule_export]
     use super::columns::{Column, Columns};
     #[pymodule_export]
-    use super::load::{CoreError, Load, Server, allowed_cores, idle_thread, quantile_ranks};
+    use super::floor::{Floor, clock_cost};
+    #[pymodule_export]
+    use super::load::{
+        CoreError, Load, Server, allowed_cores, histogram_mean, idle_thread, quantile_ranks, schedule_digest,
+        shipped_profiles,
+    };
+    #[pymodule_export]
+    use super::trace::Trace;
 }

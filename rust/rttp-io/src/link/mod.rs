@@ -26,6 +26,8 @@ pub struct Arrival {
     pub length: usize,
     /// Unix time in ns at which the kernel saw the datagram, when stamps are on.
     pub kernel_ns: Option<u64>,
+    /// Length of each datagram, where several came as one ([`UdpOptions::merged`]); the last may be shorter. 0: it is one.
+    pub segment: usize,
 }
 
 /// A way to one peer (connected) or to whoever sent last (bound).
@@ -35,6 +37,19 @@ pub trait Link {
     /// # Errors
     /// The system's reason; a pending ICMP error of an earlier datagram comes out here or at `recv`.
     fn send(&mut self, datagram: &[u8]) -> io::Result<bool>;
+
+    /// Sends several datagrams of `size` bytes each, lying one behind the other, to the peer. `Ok(false)`: the send buffer is
+    /// full, and not all were sent.
+    ///
+    /// # Errors
+    /// See `send`.
+    fn send_segments(&mut self, datagrams: &[u8], size: usize) -> io::Result<bool> {
+        let mut sent = true;
+        for datagram in datagrams.chunks(size.max(1)) {
+            sent &= self.send(datagram)?;
+        }
+        Ok(sent)
+    }
 
     /// Sends to where the last datagram came from. `Ok(false)`: the send buffer is full, nothing was sent.
     ///

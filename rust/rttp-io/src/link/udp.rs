@@ -25,12 +25,15 @@ pub struct UdpOptions {
     pub stamps: bool,
     /// Longest wait of a blocking call.
     pub patience: Duration,
+    /// Take datagrams that went through the stack as one (segmentation offload) as one (`UDP_GRO`): see
+    /// [`Arrival::segment`].
+    pub merged: bool,
 }
 
 impl Default for UdpOptions {
     /// 16 MiB hold 80 ms of 100,000 small pulses a second, longer than the stalls of a busy virtual machine.
     fn default() -> UdpOptions {
-        UdpOptions { receive_buffer: 16 << 20, stamps: false, patience: Duration::from_millis(100) }
+        UdpOptions { receive_buffer: 16 << 20, stamps: false, patience: Duration::from_millis(100), merged: false }
     }
 }
 
@@ -40,13 +43,14 @@ pub struct UdpLink {
     local: SocketAddr,
     receive_buffer: usize,
     stamps: bool,
+    merged: bool,
     connected: bool,
     from: libc::sockaddr_storage,
     from_length: socklen_t,
     overflow: u32,
 }
 
-/// Room for a timestamp and a drop count; each is 16 bytes of header and at most 16 of data.
+/// Room for a timestamp, a drop count and a segment size; each is 16 bytes of header and at most 16 of data.
 #[repr(C, align(8))]
 struct Control([u8; 128]);
 
@@ -82,6 +86,7 @@ impl UdpLink {
             local,
             receive_buffer,
             stamps: options.stamps,
+            merged: options.merged,
             connected,
             // SAFETY: sockaddr_storage is plain old data; all zeros is its empty value (family AF_UNSPEC).
             from: unsafe { zeroed() },
@@ -117,7 +122,7 @@ impl UdpLink {
         // `self.from`, `slice` over `buffer`, and `control`. The kernel writes at most those lengths.
         let length = check(unsafe { libc::recvmsg(self.fd.as_raw_fd(), &raw mut message, flags) })?;
         self.from_length = message.msg_namelen;
-        let mut kernel_ns = None;
+        let (mut kernel_ns, mut segment) = (None, 0);
         // SAFETY: recvmsg returned success, so `msg_control` holds `msg_controllen` bytes of whole control messages;
         // CMSG_FIRSTHDR and CMSG_NXTHDR stay inside them, and `Control` is aligned for cmsghdr.
         let mut at = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
@@ -132,11 +137,14 @@ impl UdpLink {
             } else if level == libc::SOL_SOCKET && kind == libc::SO_RXQ_OVFL {
                 // SAFETY: the kernel puts a u32 into this message; it may be unaligned.
                 self.overflow = unsafe { data.cast::<u32>().read_unaligned() };
+            } else if level == libc::SOL_UDP && kind == libc::UDP_GRO {
+                // SAFETY: the kernel puts an int into this message; it may be unaligned.
+                segment = usize::try_from(unsafe { data.cast::<c_int>().read_unaligned() }).unwrap_or(0);
             }
             // SAFETY: as for CMSG_FIRSTHDR.
             at = unsafe { libc::CMSG_NXTHDR(&raw const message, at) };
         }
-        Ok(Arrival { length, kernel_ns })
+        Ok(Arrival { length, kernel_ns, segment })
     }
 
     /// Without stamps there is no control data to read, and a connected link knows who sends: each is a part of the
@@ -153,7 +161,7 @@ impl UdpLink {
             // SAFETY: `data` is writable for `size` bytes, `from` for `from_length`; all outlive the call.
             check(unsafe { libc::recvfrom(fd, data, size, flags, from, from_length) })?
         };
-        Ok(Arrival { length, kernel_ns: None })
+        Ok(Arrival { length, kernel_ns: None, segment: 0 })
     }
 }
 
@@ -164,6 +172,33 @@ impl Link for UdpLink {
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
         // SAFETY: `data` is readable for `length` bytes and outlives the call.
         sent(check(unsafe { libc::send(self.fd.as_raw_fd(), data, length, flags) }))
+    }
+
+    /// Segmentation offload: one walk through the stack for all of them, and as late as possible they are cut apart.
+    #[inline]
+    fn send_segments(&mut self, datagrams: &[u8], size: usize) -> io::Result<bool> {
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        let segment = u16::try_from(size).unwrap_or(u16::MAX);
+        let mut control = Control([0; 128]);
+        let mut slice = libc::iovec { iov_base: datagrams.as_ptr().cast_mut().cast(), iov_len: datagrams.len() };
+        // SAFETY: msghdr is plain old data; all zeros is a message with no name, no buffers and no control data.
+        let mut message: libc::msghdr = unsafe { zeroed() };
+        message.msg_iov = &raw mut slice;
+        message.msg_iovlen = 1;
+        message.msg_control = (&raw mut control).cast();
+        // SAFETY: CMSG_SPACE only computes.
+        message.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<u16>() as u32) } as _;
+        // SAFETY: `control` is aligned for a cmsghdr, zeroed, and longer than `msg_controllen`, so the first header and its
+        // two bytes of data lie inside it.
+        unsafe {
+            let header = libc::CMSG_FIRSTHDR(&raw const message);
+            (*header).cmsg_level = libc::SOL_UDP;
+            (*header).cmsg_type = libc::UDP_SEGMENT;
+            (*header).cmsg_len = libc::CMSG_LEN(size_of::<u16>() as u32) as _;
+            libc::CMSG_DATA(header).cast::<u16>().write_unaligned(segment);
+        }
+        // SAFETY: `message` points to `slice` over `datagrams` (only read) and to `control`; all outlive the call.
+        sent(check(unsafe { libc::sendmsg(self.fd.as_raw_fd(), &raw const message, flags) }))
     }
 
     #[inline]
@@ -181,7 +216,8 @@ impl Link for UdpLink {
             Wait::Poll => libc::MSG_DONTWAIT,
             Wait::Block => 0,
         };
-        let arrival = if self.stamps { self.receive(buffer, flags) } else { self.receive_plain(buffer, flags) };
+        let with_control = self.stamps || self.merged;
+        let arrival = if with_control { self.receive(buffer, flags) } else { self.receive_plain(buffer, flags) };
         match arrival {
             Ok(arrival) => Ok(Some(arrival)),
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
@@ -220,19 +256,26 @@ fn new_socket(address: SocketAddr, options: &UdpOptions) -> Result<Socket, Error
     if options.stamps {
         setsockopt(&fd, sockopt::ReceiveTimestampns, &true).map_err(|e| failed("SO_TIMESTAMPNS")(e.into()))?;
     }
+    if options.merged {
+        set_int(&socket, libc::SOL_UDP, libc::UDP_GRO, 1).map_err(failed("UDP_GRO"))?;
+    }
     socket.set_read_timeout(Some(options.patience)).map_err(failed("SO_RCVTIMEO"))?;
     // Never split by IP: a pulse larger than the path is the sender's error, not a slow success.
     let (level, option, value) = match address {
         SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO),
         SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DO),
     };
+    set_int(&socket, level, option, value).map_err(failed("IP_MTU_DISCOVER"))?;
+    Ok(socket)
+}
+
+fn set_int(socket: &Socket, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
     let data = (&raw const value).cast();
     // SAFETY: `data` points to a c_int that outlives the call, and its length is given.
-    let done = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, data, length_of::<c_int>()) };
-    if done < 0 {
-        return Err(failed("IP_MTU_DISCOVER")(io::Error::last_os_error()));
+    match unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, data, length_of::<c_int>()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
-    Ok(socket)
 }
 
 fn check(result: isize) -> io::Result<usize> {

@@ -7,23 +7,41 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rttp_io::error::Error;
 use rttp_io::host::Seat;
 use rttp_io::link::Faults;
-use rttp_io::plan::{Pace, Plan};
+use rttp_io::outcome::Outcome;
+use rttp_io::run::{View, execute};
+use rttp_io::setup::Setup;
+use rttp_load::plan::{Arrival, Class, Cut, Fragments, Mode, Order, Overflow, Plan, Priority, Size, StreamPlan};
 
-/// A short unpinned ping-pong against the embedded responder.
-pub(crate) fn plan() -> Plan {
-    Plan {
-        target: None,
-        pace: Pace::PingPong,
-        size: 138,
-        priority: 128,
-        warmup: Duration::ZERO,
-        duration: Duration::from_secs(20),
-        count: Some(500),
-        timeout: Duration::from_millis(500),
+/// A stream of 138-byte pulses that are echoed.
+pub(crate) fn stream(arrival: Arrival) -> StreamPlan {
+    StreamPlan {
+        name: "test".into(),
+        arrival,
+        priority: Priority::Fixed { value: 128 },
+        size: Size::Fixed { bytes: 74 },
+        fragments: Fragments { cut: Cut::None {}, order: Order::InOrder, interleave: 1, gap_ns: 0 },
+        mode: Mode::Echo,
+        timeout_ns: 500_000_000,
+        deadline_ns: None,
+        class: Class::Soft,
+        queue: 65_536,
+        overflow: Overflow::Delay,
+        first_token_ns: 0,
+    }
+}
+
+/// A short unpinned run of some streams against the embedded responder: 500 pulses.
+pub(crate) fn setup(streams: Vec<StreamPlan>) -> Setup {
+    Setup {
+        plan: Plan { seed: 1, warmup_ns: 0, duration_ns: 20_000_000_000, cooldown_ns: 0, count: Some(500), streams },
+        traces: Vec::new(),
+        targets: Vec::new(),
+        workers: 1,
         spin: false,
-        seat: Seat::default(),
+        seats: vec![Seat::default()],
         server_seat: Seat::default(),
         awake: false,
         lock_memory: false,
@@ -31,8 +49,30 @@ pub(crate) fn plan() -> Plan {
         stamps: false,
         receive_buffer: 1 << 20,
         first_seq: 0xffff_ff00,
+        segments: 1,
         faults: Faults::default(),
+        interval_ns: 1_000_000_000,
+        interval_log: None,
+        slowest: 8,
     }
+}
+
+/// One pulse at a time, or so many a second.
+pub(crate) fn paced(rate: Option<f64>) -> Setup {
+    setup(vec![stream(rate.map_or(Arrival::Closed {}, |rate| Arrival::Constant { rate }))])
+}
+
+/// The same with other limits.
+pub(crate) fn limited(rate: Option<f64>, count: u64, timeout: Duration) -> Setup {
+    let mut setup = paced(rate);
+    setup.plan.count = Some(count);
+    setup.plan.streams[0].timeout_ns = timeout.as_nanos() as u64;
+    setup
+}
+
+/// Runs it to its end.
+pub(crate) fn run(setup: &Setup) -> Result<Outcome, Error> {
+    execute(setup, &AtomicBool::new(false), &View::new(setup.workers))
 }
 
 /// A peer on loopback that hands every datagram and its number to a closure, which answers as it likes.
