@@ -48,7 +48,7 @@ def run(request: Request | BenchOptions, watcher: Watcher | None = None) -> dict
     environment = record(targets[0].rpartition(":")[0].strip("[]") if targets else None)
     stalls_before = _stalls_before(seats)
     before = _machine()
-    load = None
+    load, stopped = None, False
     with _out_of_the_way(seats):
         try:
             load = _start(request, seats, targets)
@@ -60,8 +60,10 @@ def run(request: Request | BenchOptions, watcher: Watcher | None = None) -> dict
             if load is None:
                 raise
             load.stop()
+            stopped = True
         outcome = _finish(load)
     document = _document(request, seats, outcome, before, digest)
+    document["interrupted"] |= stopped
     document["host"]["environment"] = environment
     document["stalls"]["before"] = stalls_before
     return document
@@ -77,9 +79,12 @@ def _stalls_before(seats: Seats) -> dict[str, Any] | None:
     if not cores:
         return None
     try:
-        return dict(_core.Floor.stalls(cores=cores, duration=STALLS_BEFORE_S).finish())
+        record = dict(_core.Floor.stalls(cores=cores, duration=STALLS_BEFORE_S).finish())
     except _core.CoreError as error:
         raise RttpError(*error.args) from None
+    if record["interrupted"]:
+        raise KeyboardInterrupt
+    return record
 
 
 def _look(load: _core.Load) -> Look:

@@ -89,11 +89,9 @@ def worst(verdicts: Iterable[GateVerdict]) -> State:
 
 def _judge_gate(document: dict[str, Any], stream: str | None, gate: Gate) -> tuple[State, str]:
     part = _part(document, stream)
-    if not gate.of_time:
-        return _judge_share(document, part, gate)
-    state, reason = _judge_time(document, stream, gate)
+    state, reason = _judge_time(document, stream, gate) if gate.of_time else _judge_share(document, part, gate)
     achieved = _achieved(document, part)
-    if achieved is not None and achieved < ACHIEVED:
+    if achieved is not None and achieved < ACHIEVED and gate.metric != "rate":
         return "inconclusive", f"{reason}; only {achieved:.1%} of what was offered was sent: the sender was the limit"
     if state == "fail" and gate.metric == "response" and "service" in _histograms(document, stream):
         served = Gate(gate.text, "service", gate.quantile, gate.operator, gate.value)

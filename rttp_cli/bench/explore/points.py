@@ -50,7 +50,10 @@ class StoppedError(Exception):
 
 def measure(request: Request, label: str, gates: Sequence[str] = (), told: Told | None = None) -> Point:
     """Makes one run. Raises `StoppedError` when it was interrupted, `RttpError` when it could not be made."""
-    result = summarise(run(request), VERDICT_NS, VERDICT_AT)
+    try:
+        result = summarise(run(request), VERDICT_NS, VERDICT_AT)
+    except KeyboardInterrupt:
+        raise StoppedError from None
     if result["interrupted"]:
         raise StoppedError
     verdicts = judge_gates(result, [*request.gates, *((None, gate) for gate in gates)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rttp_cli.bench.explore.points import SCHEMA, Point, StoppedError, Told, at, measure
-from rttp_cli.bench.request import Request
+from rttp_cli.bench.request import Request, mean_rate
 from rttp_cli.errors import RttpError
 
 START = 1_000.0
@@ -16,6 +16,8 @@ SHARES = (0.1, 0.5, 0.9, 1.0)
 """Of the limit: where the curve is measured."""
 CONFIRMATIONS = 2
 """Times that the limit must hold again before it is believed."""
+MESSAGES = 4
+"""Of its slowest stream that a point must have."""
 STEP_DOWN = 0.95
 """After a limit that did not hold again."""
 
@@ -45,7 +47,10 @@ class _Search:
                 low *= 2
             return low, None
         high = start
-        while high > 2:
+        # A point must have a few messages of every stream to say anything.
+        slowest = min(rate for stream in self.request.streams if (rate := mean_rate(stream["arrival"]) or start) > 0)
+        share = slowest / (self.request.offered_mps or start)
+        while high / 4 * share * self.duration_ns >= MESSAGES * 1e9:
             if self.holds(high / 4):
                 return high / 4, high
             high /= 4

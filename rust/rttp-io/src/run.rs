@@ -304,7 +304,10 @@ pub fn execute(setup: &Setup, stop: &AtomicBool, view: &View) -> Result<Outcome,
         std::iter::once(mine).chain(theirs).collect()
     });
     let server = server.map(Server::stop).transpose();
-    put_together(setup, seen, collector, watches, server?, asked)
+    let mut outcome = put_together(setup, seen, collector, watches, server?, asked)?;
+    // A stop that came after the senders had ended is one all the same: whoever makes several runs must hear of it.
+    outcome.interrupted |= stop.load(Ordering::Relaxed);
+    Ok(outcome)
 }
 
 fn work(job: Worker, gate: &Gate, stop: &AtomicBool, progress: Option<&Progress>) -> Result<Done, Error> {
