@@ -184,6 +184,7 @@ def _document(
         "peer": _peer([session["tally"] for session in sessions]),
         "responder": outcome["server"],
         "sessions": sessions,
+        "clocks": _clocks(request, sessions),
         "histograms": {"unit": "ns", "encoding": "HdrHistogram V2 compressed base64", **outcome["histograms"]},
         "streams": [
             _stream(plan, stream, sending_ns) for plan, stream in zip(request.streams, outcome["streams"], strict=True)
@@ -235,6 +236,16 @@ def _run(request: Request, seats: Seats, sessions: list[_core.SessionDict]) -> d
         "sender_cores": list(seats.senders),
         "responder_core": seats.responder,
         "faults": vars(host.faults),
+    }
+
+
+def _clocks(request: Request, sessions: list[_core.SessionDict]) -> dict[str, str | None]:
+    """Which clock each kind of figure is read from (docs/MEASURING.md)."""
+    shared = all(session["clock"]["shared"] for session in sessions)
+    return {
+        "latency": "monotonic, time-stamp counter by quanta",
+        "one_way": "Unix time of this host at both ends" if shared else "Unix time of each end, offset fitted",
+        "wakeup": "SO_TIMESTAMPNS against Unix time" if request.host.stamps else None,
     }
 
 

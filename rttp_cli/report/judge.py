@@ -17,6 +17,8 @@ ACHIEVED = 0.99
 """Share of the offered pulses that must have been sent: with less, latency is the sender's and not the target's."""
 
 
+GRACE_NS = 50_000_000
+"""A sender may be so late at its end without having been too slow all along: a host's stall is as long."""
 LATE = 0.5
 """Share of a limit from which the sender's own lateness excuses what breaks it. A message has many pulses: what it
 would have taken from their actual sends is not measured, so this stands for it."""
@@ -174,8 +176,8 @@ def _achieved(document: dict[str, Any], part: dict[str, Any]) -> float | None:
     counts, run = part["counts"], document["run"]
     due = counts["sent"] + counts["unsent"] + counts["dropped"]
     # A sender that is behind goes on after its time: then what it sent is spread over more of it.
-    longer = document["sending_ns"] / run["duration_ns"] if run["count"] is None else 1.0
-    return counts["sent"] / due / max(1.0, longer) if due else None
+    over = max(0, document["sending_ns"] - run["duration_ns"] - GRACE_NS) if run["count"] is None else 0
+    return counts["sent"] / due * run["duration_ns"] / (run["duration_ns"] + over) if due else None
 
 
 def _part(document: dict[str, Any], stream: str | None) -> dict[str, Any]:

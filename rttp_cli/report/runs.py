@@ -77,7 +77,7 @@ def _matrix(document: dict[str, Any]) -> Iterator[str]:
     capacity = document["capacity_pps"]
     yield "rttp bench: each class of priority while another floods, from schedule"
     if capacity is not None:
-        yield f"flood      one-way, 5 ms in every 20 ms, at twice the {capacity:,.0f}/s that this host sends"
+        yield f"flood      one-way, 5 ms of 20, at twice the {capacity:,.0f}/s that this host sends"
     columns: list[int | None] = [None, *document["classes"]]
     few = False
     for q, name in ((0.99, "P99"), (0.9999, "P99.99")):
@@ -91,8 +91,8 @@ def _matrix(document: dict[str, Any]) -> Iterator[str]:
             few |= any(cell.startswith("(") for cell in cells)
             yield f"{measured:<10}" + "".join(f"{cell:>14}" for cell in cells)
     yield ""
-    yield "A class waits for higher ones and for its own, and for a lower one no longer than"
-    yield "for the pulse under way and for the target, which takes pulses as they come."
+    yield "A class waits for higher ones and for its own. For lower ones it waits no longer"
+    yield "than for the pulse under way, and at the target, which takes them as they come."
     if few:
         yield "In parentheses: too few samples to bound it; --point 8s has enough."
 

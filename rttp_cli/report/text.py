@@ -214,8 +214,9 @@ def _clock(result: dict[str, Any]) -> Iterator[str]:
     yield f"           back {_few(back)}"
     clocks = [session["clock"] for session in result["sessions"]]
     if all(clock["shared"] for clock in clocks):
-        yield "           both ends read this host's clock"
+        yield "           by Unix time, both ends read this host's; all other times: monotonic"
         return
+    yield "           by Unix time of each end and its fitted offset; all other times: monotonic"
     for session in result["sessions"]:
         clock = session["clock"]
         if clock["offset_ns"] is not None:
