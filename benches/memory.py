@@ -11,8 +11,9 @@ from typing import Any
 from common import Table, find_rttp, free_port, main, parser, refuse, stop, two_cores, wait_for_port
 
 RATE = 50_000
-SETTLED = 3.0
-"""Seconds after the start from which memory is looked at: imports and buffers are in by then."""
+SETTLED = 6.0
+"""Seconds after the start from which memory is looked at: by then imports are in, and the ring of pulses on their way
+has been written once round, which takes 2.6 s at this rate."""
 STEP = 0.25
 
 
