@@ -11,6 +11,7 @@ use rttp_io::link::{Faults, FaultyLink, Link, UdpLink, UdpOptions, Wait};
 use rttp_io::outcome::Outcome;
 use rttp_io::server::{Idle, Server, ServerOptions};
 use rttp_io::setup::Setup;
+use rttp_load::plan::{Arrival, Mode};
 
 fn run(setup: &Setup) -> Outcome {
     common::run(setup).unwrap()
@@ -168,4 +169,38 @@ fn an_address_in_use_and_one_that_is_not_ours_have_their_names() {
     };
     assert_eq!(slug(&first.local().to_string()), "address-in-use");
     assert_eq!(slug("192.0.2.1:9"), "no-such-address");
+}
+
+#[test]
+fn segments_arrive_as_the_datagrams_they_are_whether_the_receiver_takes_them_apart_or_the_kernel() {
+    for merged in [false, true] {
+        let options = UdpOptions { merged, ..UdpOptions::default() };
+        let mut receiver = UdpLink::bound("127.0.0.1:0".parse().unwrap(), &options).unwrap();
+        let mut sender = UdpLink::connected(receiver.local(), &UdpOptions::default()).unwrap();
+        // Three whole datagrams of 100 bytes and a shorter one.
+        let bytes: Vec<u8> = (0..340u32).map(|i| i as u8).collect();
+        assert!(sender.send_segments(&bytes, 100).unwrap());
+        let (mut taken, mut buffer) = (Vec::new(), [0; 2000]);
+        while taken.iter().map(Vec::len).sum::<usize>() < bytes.len() {
+            let arrival = receiver.recv(&mut buffer, Wait::Block).unwrap().unwrap();
+            assert_eq!(arrival.segment, if merged { 100 } else { 0 });
+            let one = if merged { 100 } else { arrival.length };
+            taken.extend(buffer[..arrival.length].chunks(one).map(<[u8]>::to_vec));
+        }
+        assert_eq!(taken, bytes.chunks(100).map(<[u8]>::to_vec).collect::<Vec<_>>(), "merged: {merged}");
+    }
+}
+
+#[test]
+fn a_flood_in_segments_is_counted_pulse_by_pulse_at_both_ends() {
+    let mut setup = Setup { segments: 32, ..limited(None, 10_000, Duration::from_millis(100)) };
+    setup.plan.streams[0].arrival = Arrival::Flood {};
+    setup.plan.streams[0].mode = Mode::OneWay;
+    setup.receive_buffer = 16 << 20;
+    let outcome = run(&setup);
+    let counts = outcome.streams[0].counts;
+    assert_eq!((counts.sent, counts.one_way, counts.messages, counts.bytes), (10_000, 10_000, 10_000, 1_380_000));
+    let tally = outcome.sessions[0].tally.unwrap();
+    assert_eq!(tally.received + tally.buffer_drops, outcome.session.sent_in_all);
+    assert_eq!((tally.rejected(), tally.bytes), (0, tally.received * 138));
 }

@@ -257,7 +257,8 @@ fn new_socket(address: SocketAddr, options: &UdpOptions) -> Result<Socket, Error
         setsockopt(&fd, sockopt::ReceiveTimestampns, &true).map_err(|e| failed("SO_TIMESTAMPNS")(e.into()))?;
     }
     if options.merged {
-        set_int(&socket, libc::SOL_UDP, libc::UDP_GRO, 1).map_err(failed("UDP_GRO"))?;
+        // A kernel before 5.0 does not know it: then it takes them apart itself, and nothing is lost but time.
+        let _ = set_int(&socket, libc::SOL_UDP, libc::UDP_GRO, 1);
     }
     socket.set_read_timeout(Some(options.patience)).map_err(failed("SO_RCVTIMEO"))?;
     // Never split by IP: a pulse larger than the path is the sender's error, not a slow success.
