@@ -589,6 +589,17 @@ class RingRecordDict(TypedDict):
     """HdrHistogram V2, compressed, base64; ns, 3 significant digits; one reading of the clock is in each."""
 
 @final
+class StopSignals:
+    """While it lives, Ctrl-C and SIGTERM are remembered, and SIGTERM does not end the process by itself.
+
+    Raises `OSError` where the system refuses to watch.
+    """
+
+    def __init__(self) -> None: ...
+    @property
+    def seen(self) -> bool:
+        """Whether one came."""
+
 class Floor:
     """A measurement of the host under way, on threads of its own. Ctrl-C and SIGTERM end it; what was seen is kept."""
 

@@ -4,6 +4,8 @@ The catalogue below is the one truth: docs/ERRORS.md lists it and a test holds t
 never one of these: it is data (`_core.Reject`), counted.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import NamedTuple
 
@@ -103,3 +105,14 @@ class RttpError(Exception):
     def exit_code(self) -> int:
         """The process's exit code: 2 usage, 3 input, 4 peer, 5 host, 70 bug."""
         return self.fault.value
+
+
+@contextmanager
+def core_failures() -> Iterator[None]:
+    """A failure of the core inside the block is an `RttpError` with its slug and its text."""
+    from rttp_cli import _core
+
+    try:
+        yield
+    except _core.CoreError as error:
+        raise RttpError(*error.args) from None

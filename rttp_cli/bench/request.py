@@ -161,7 +161,7 @@ def of_profile(profile: Profile, host: HostOptions, targets: tuple[str, ...] | N
     own = profile.run.target
     if targets is None:
         targets = () if own is None else (own,) if isinstance(own, str) else tuple(own)
-    traces = tuple(cast("_core.Trace", profile.traces[str(path)]) for path in compiled.traces)
+    traces = tuple(profile.traces[str(path)] for path in compiled.traces)
     gates: list[tuple[str | None, str]] = [(None, text) for text in profile.gates]
     gates += [(stream.name, text) for stream in profile.streams for text in stream.gates]
     effective = profile.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from rttp_cli import _core
 from rttp_cli.bench.options import BenchOptions, Seats, choose_seats
 from rttp_cli.bench.request import Request, mean_rate, of_options
-from rttp_cli.errors import RttpError
+from rttp_cli.errors import core_failures
 from rttp_cli.host.environment import record
 from rttp_cli.report.result import SCHEMA
 from rttp_cli.wire.address import resolve
@@ -78,10 +78,8 @@ def _stalls_before(seats: Seats) -> dict[str, Any] | None:
     cores = sorted({core for core in (*seats.senders, seats.responder) if core is not None})
     if not cores:
         return None
-    try:
+    with core_failures():
         record = dict(_core.Floor.stalls(cores=cores, duration=STALLS_BEFORE_S).finish())
-    except _core.CoreError as error:
-        raise RttpError(*error.args) from None
     if record["interrupted"]:
         raise KeyboardInterrupt
     return record
@@ -93,7 +91,7 @@ def _look(load: _core.Load) -> Look:
 
 def _start(request: Request, seats: Seats, targets: list[str]) -> _core.Load:
     host, faults = request.host, request.host.faults
-    try:
+    with core_failures():
         return _core.Load(
             json.dumps(request.plan),
             list(request.traces),
@@ -121,15 +119,11 @@ def _start(request: Request, seats: Seats, targets: list[str]) -> _core.Load:
             delay=faults.delay,
             fault_seed=faults.seed,
         )
-    except _core.CoreError as error:
-        raise RttpError(*error.args) from None
 
 
 def _finish(load: _core.Load) -> _core.OutcomeDict:
-    try:
+    with core_failures():
         return load.finish()
-    except _core.CoreError as error:
-        raise RttpError(*error.args) from None
 
 
 @contextlib.contextmanager

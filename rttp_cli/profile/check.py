@@ -22,7 +22,7 @@ from rttp_cli.profile.patterns import (
 )
 from rttp_cli.profile.rules import Whole, findings
 from rttp_cli.profile.source import Document, read
-from rttp_cli.profile.traces import TraceFile, load_trace
+from rttp_cli.profile.traces import load_trace
 from rttp_cli.profile.tree import Broken, Items, Problem, Table, follow, plain, refuse, show
 
 _PARTS: dict[str, type[Part]] = MODELS | {
@@ -67,7 +67,7 @@ class _Checker:
         self.root: Table = document.root
         self.problems = list(document.problems)
         self.broken: set[tuple[str | int, ...]] = set()
-        self.traces: dict[str, TraceFile] = {}
+        self.traces: dict[str, _core.Trace] = {}
 
     def run(self) -> Profile | None:
         if self.problems and not self.root.entries:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, StrictBool, StrictStr, model_validator
 
+from rttp_cli import _core
 from rttp_cli.profile.patterns import (
     AnyArrival,
     AnyCount,
@@ -20,7 +21,6 @@ from rttp_cli.profile.patterns import (
     NoFragments,
     Part,
 )
-from rttp_cli.profile.traces import TraceFile
 from rttp_cli.profile.values import MAX_RATE, Duration, Number, Rate, Short, Whole, Words, expected, says
 from rttp_cli.report.gate import GateError, parse_gate
 
@@ -180,7 +180,7 @@ class Profile(Part):
     gates: list[GateText] = Field(default_factory=list, max_length=256, description="Limits on the whole's figures.")
 
     _name: str = PrivateAttr("")
-    _traces: dict[str, TraceFile] = PrivateAttr(default_factory=dict)
+    _traces: dict[str, _core.Trace] = PrivateAttr(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -188,11 +188,11 @@ class Profile(Part):
         return self._name
 
     @property
-    def traces(self) -> Mapping[str, TraceFile]:
+    def traces(self) -> Mapping[str, _core.Trace]:
         """Traces and captures that the profile names, as they were when it was validated, by path."""
         return self._traces
 
-    def bind(self, name: str, traces: Mapping[str, TraceFile]) -> Self:
+    def bind(self, name: str, traces: Mapping[str, _core.Trace]) -> Self:
         """Itself, once it has its name and its traces."""
         self._name = name
         self._traces.update(traces)

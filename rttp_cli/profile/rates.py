@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from rttp_cli import _core
 from rttp_cli.profile.model import Run, Stream
 from rttp_cli.profile.patterns import (
     Bursts,
@@ -27,10 +28,9 @@ from rttp_cli.profile.patterns import (
     WeightedCount,
     WeightedSize,
 )
-from rttp_cli.profile.traces import TraceFile
 
 SECOND = 1e9
-Traces = Mapping[str, TraceFile]
+Traces = Mapping[str, _core.Trace]
 
 
 def takes_rate(stream: Stream) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -43,18 +44,18 @@ def write_number(value: float) -> int | float:
     return int(value) if value == int(value) else value
 
 
-class _Scalar:
+class _Scalar(ABC):
     """What pydantic asks of an annotation, by one reader and one schema."""
 
     write: ClassVar[Callable[[Any], Any] | None] = None
 
+    @abstractmethod
     def read(self, value: object) -> Any:
         """The value, or `PydanticCustomError`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def schema(self) -> dict[str, Any]:
         """JSON Schema of what `read` takes."""
-        raise NotImplementedError
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         write = type(self).write

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rttp_cli import _core
-from rttp_cli.errors import RttpError
+from rttp_cli.errors import core_failures
 from rttp_cli.host import check_fifo, check_receive_buffer
 from rttp_cli.wire.address import resolve
 
@@ -36,7 +36,7 @@ class Node:
     """A running node; as a context manager it ends with the block. Raises `RttpError` when it cannot listen."""
 
     def __init__(self, options: NodeOptions) -> None:
-        try:
+        with core_failures():
             self._server = _core.Server(
                 listen=resolve(options.listen, any_port=True),
                 echo=options.echo,
@@ -47,8 +47,6 @@ class Node:
                 lock_memory=options.lock_memory,
                 receive_buffer=options.receive_buffer,
             )
-        except _core.CoreError as error:
-            raise RttpError(*error.args) from None
         self.address = self._server.address
         self._summary: _core.ServerDict | None = None
 

@@ -31,6 +31,7 @@ from loopback.ends import (
     pulse,
     refused,
     rttp,
+    threads,
     turned,
     wait_until,
     wait_until_it_waits,
@@ -387,8 +388,7 @@ def test_a_signal_ends_a_run_and_what_was_measured_is_kept(
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_in_its_text_that_it_was_stopped(by: signal.Signals) -> None:
     with Program("bench", "-d", "60s", "-w", "0s") as program:
-        tasks = Path(f"/proc/{program.process.pid}/task")
-        wait_until("a responder", lambda: "rttp-server\n" in [(task / "comm").read_text() for task in tasks.iterdir()])
+        wait_until("a responder", lambda: "rttp-server" in threads(program.process.pid).values())
         wait_until_it_waits(program.process)
         begun = time.monotonic()
         done = program.stop(by)

@@ -4,11 +4,10 @@ import json
 import os
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback.ends import Program, error_of, refused, rttp, wait_until
+from loopback.ends import Program, error_of, refused, rttp, threads, wait_until
 
 from rttp_cli.cli import doctor as command
 from rttp_cli.doctor import DoctorOptions, Step
@@ -70,8 +69,7 @@ def test_a_target_is_looked_up_and_nothing_is_sent_to_it() -> None:
 def test_a_signal_ends_it_and_what_was_measured_is_kept(by: signal.Signals) -> None:
     with Program("doctor", "-d", "600s", "--json") as program:
         assert program.first_line() == "measuring stalls of all cores: 600 s\n"
-        tasks = Path(f"/proc/{program.process.pid}/task")
-        wait_until("watching", lambda: any("rttp-watch" in (t / "comm").read_text() for t in tasks.iterdir()))
+        wait_until("watching", lambda: any("rttp-watch" in name for name in threads(program.process.pid).values()))
         time.sleep(0.1)
         begun = time.monotonic()
         done = program.stop(by)

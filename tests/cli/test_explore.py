@@ -128,8 +128,6 @@ def test_a_signal_at_any_moment_ends_a_search_and_keeps_what_was_found(by: signa
         time.sleep(after)
         program.send_signal(by)
         out, _ = program.communicate(timeout=20)
-    if by == signal.SIGTERM and program.returncode == -signal.SIGTERM:
-        return  # it came between two runs, where SIGTERM does what it does to any program
     assert program.returncode == 130
     document = json.loads(out)
     assert document["interrupted"] and document["searched"]

@@ -12,11 +12,10 @@ import subprocess
 import termios
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Self
 
 import pytest
-from loopback.ends import PATIENCE, RTTP, wait_until
+from loopback.ends import PATIENCE, RTTP, threads, wait_until
 
 LONG = ("bench", "-d", "60s", "-w", "0s", "--rate", "200")
 COLOUR = re.compile(r"\x1b\[[\d;]*\b(?:3[0-8]|9[0-7])(?:;[\d;]*)?m")
@@ -236,10 +235,9 @@ def test_without_a_terminal_there_is_a_line_now_and_then() -> None:
 def test_the_view_is_drawn_in_idle_time() -> None:
     with terminal(*LONG) as shown:
         shown.wait_for("measuring")
-        tasks = Path(f"/proc/{shown.process.pid}/task")
         # The core's threads have names of their own.
-        own = [int(task.name) for task in tasks.iterdir() if (task / "comm").read_text() == "rttp\n"]
-        policies = sorted(os.sched_getscheduler(task) for task in own)
+        own = [number for number, name in threads(shown.process.pid).items() if name == "rttp"]
+        policies = sorted(os.sched_getscheduler(number) for number in own)
         shown.finish(signal.SIGINT)
     assert policies == [os.SCHED_OTHER, os.SCHED_IDLE]
 
@@ -248,10 +246,10 @@ def test_the_view_is_not_drawn_on_a_senders_core() -> None:
     with terminal(*LONG) as shown:
         shown.wait_for("measuring")
         sits: dict[str, list[set[int]]] = {}
-        for task in Path(f"/proc/{shown.process.pid}/task").iterdir():
-            number, name = int(task.name), (task / "comm").read_text().strip()
-            name = "view" if name == "rttp" and os.sched_getscheduler(number) == os.SCHED_IDLE else name
-            sits.setdefault(name, []).append(os.sched_getaffinity(number))
+        for number, name in threads(shown.process.pid).items():
+            with contextlib.suppress(ProcessLookupError):
+                role = "view" if name == "rttp" and os.sched_getscheduler(number) == os.SCHED_IDLE else name
+                sits.setdefault(role, []).append(os.sched_getaffinity(number))
         shown.finish(signal.SIGINT)
     if len(os.sched_getaffinity(0)) > 1:
         assert not sits["view"][0] & set.union(*sits["rttp-sender"]), sits

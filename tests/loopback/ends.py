@@ -73,6 +73,15 @@ def wait_until(what: str, happened: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def threads(pid: int) -> dict[int, str]:
+    """Names of a process's threads by number. One may end while it is looked at: that one is left out."""
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found[int(task.name)] = (task / "comm").read_text(encoding="utf-8").rstrip("\n")
+    return found
+
+
 def wait_until_it_waits(process: subprocess.Popen[str]) -> None:
     """Until the program's main thread has gone to sleep some times more: it looks at a run in steps of 20 ms."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rttp_cli import _core
-from rttp_cli.bench.explore.points import SCHEMA, StoppedError, Told, measure
+from rttp_cli.bench.explore.points import SCHEMA, Series, Told
 from rttp_cli.bench.options import BenchOptions
 from rttp_cli.bench.request import of_options
 
@@ -45,13 +45,11 @@ def ways(embedded: bool, cores: list[int]) -> list[Way]:
 
 def explain(options: BenchOptions, *, duration_ns: int, told: Told | None = None) -> dict[str, Any]:
     """Measures the same ping-pong in each way. Raises `RttpError`: the target or the host refuse."""
-    points, stopped = [], False
-    try:
+    points = []
+    with Series(told) as series:
         for way in ways(options.embedded, _core.allowed_cores()):
             waiting = replace(options, spin=way.spin, pin=way.pin, awake=way.awake)
             request = of_options(waiting).lasting(duration_ns, duration_ns // 10)
-            point = measure(request, way.label, (), told)
+            point = series.measure(request, way.label)
             points.append(point.document() | {"adds": way.adds})
-    except StoppedError:
-        stopped = True
-    return {"schema": SCHEMA, "kind": "explain", "interrupted": stopped, "points": points}
+    return {"schema": SCHEMA, "kind": "explain", "interrupted": series.stopped, "points": points}

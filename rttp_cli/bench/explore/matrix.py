@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rttp_cli.bench.explore.points import SCHEMA, StoppedError, Told, measure
+from rttp_cli.bench.explore.points import SCHEMA, Series, Told
 from rttp_cli.bench.options import BenchOptions
 from rttp_cli.bench.request import Request, of_options
 from rttp_cli.errors import RttpError
@@ -46,10 +46,10 @@ def matrix(options: BenchOptions, classes: list[int], *, duration_ns: int, told:
     """
     base = of_options(options)
     template = base.streams[0]
-    points, stopped, capacity = [], False, None
-    try:
+    points, capacity = [], None
+    with Series(told) as series:
         flood = _stream("flood", classes[0], {"process": "flood"}, "one-way", template)
-        rough = measure(_request(base, [flood], CALIBRATION_NS), "what this host sends", (), told)
+        rough = series.measure(_request(base, [flood], CALIBRATION_NS), "what this host sends")
         capacity = rough.result["rates"]["sent_pps"]
         for measured in classes:
             probe = _stream("probe", measured, {"process": "poisson", "rate": PROBE_PPS}, "echo", template)
@@ -63,14 +63,12 @@ def matrix(options: BenchOptions, classes: list[int], *, duration_ns: int, told:
                 }
                 others = [] if flooding is None else [_stream("flood", flooding, bursts, "one-way", template)]
                 label = f"{measured} alone" if flooding is None else f"{measured} while {flooding} floods"
-                point = measure(_request(base, [probe, *others], duration_ns), label, (), told)
+                point = series.measure(_request(base, [probe, *others], duration_ns), label)
                 points.append(point.document() | {"priority": measured, "flooding": flooding})
-    except StoppedError:
-        stopped = True
     return {
         "schema": SCHEMA,
         "kind": "matrix",
-        "interrupted": stopped,
+        "interrupted": series.stopped,
         "capacity_pps": capacity,
         "classes": classes,
         "points": points,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
+from rttp_cli import _core
 from rttp_cli.bench.request import Request
 from rttp_cli.bench.run import run
 from rttp_cli.errors import RttpError
@@ -44,24 +45,45 @@ class Point:
         }
 
 
-class StoppedError(Exception):
-    """Ctrl-C ended a run; what was found by then is kept."""
+class _StoppedError(Exception):
+    """Ctrl-C or SIGTERM: no more runs."""
 
 
-def measure(request: Request, label: str, gates: Sequence[str] = (), told: Told | None = None) -> Point:
-    """Makes one run. Raises `StoppedError` when it was interrupted, `RttpError` when it could not be made."""
-    try:
+class Series:
+    """Runs made one after the other, as a context. Ctrl-C and SIGTERM end it at any moment, in a run or between two.
+
+    The block is left then, and `stopped` says so; what was found by then is kept.
+    """
+
+    def __init__(self, told: Told | None = None) -> None:
+        self.told = told
+        self.stopped = False
+
+    def __enter__(self) -> Self:
+        self._signals: _core.StopSignals | None = _core.StopSignals()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        self.stopped = self._told_to_stop() or kind in (_StoppedError, KeyboardInterrupt)
+        self._signals = None
+        return kind in (_StoppedError, KeyboardInterrupt)
+
+    def measure(self, request: Request, label: str, gates: Sequence[str] = ()) -> Point:
+        """Makes one run. Raises `RttpError` when it could not be made."""
+        if self._told_to_stop():
+            raise _StoppedError
         result = summarise(run(request), VERDICT_NS, VERDICT_AT)
-    except KeyboardInterrupt:
-        raise StoppedError from None
-    if result["interrupted"]:
-        raise StoppedError
-    verdicts = judge_gates(result, [*request.gates, *((None, gate) for gate in gates)])
-    result["gates"] = [vars(verdict) for verdict in verdicts]
-    point = Point(label, request.offered_mps, result, worst(verdicts), [f"{v.gate}: {v.reason}" for v in verdicts])
-    if told is not None:
-        told(point)
-    return point
+        if result["interrupted"]:
+            raise _StoppedError
+        verdicts = judge_gates(result, [*request.gates, *((None, gate) for gate in gates)])
+        result["gates"] = [vars(verdict) for verdict in verdicts]
+        point = Point(label, request.offered_mps, result, worst(verdicts), [f"{v.gate}: {v.reason}" for v in verdicts])
+        if self.told is not None:
+            self.told(point)
+        return point
+
+    def _told_to_stop(self) -> bool:
+        return self._signals is not None and self._signals.seen
 
 
 def at(request: Request, rate: float, duration_ns: int) -> Request:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rttp_cli.bench.explore.points import SCHEMA, Point, StoppedError, Told, at, measure
+from rttp_cli.bench.explore.points import SCHEMA, Point, Series, Told, at
 from rttp_cli.bench.request import Request, mean_rate
 from rttp_cli.errors import RttpError
 
@@ -23,15 +23,15 @@ STEP_DOWN = 0.95
 
 
 class _Search:
-    def __init__(self, request: Request, gates: Sequence[str], duration_ns: int, told: Told | None) -> None:
-        self.request, self.gates, self.duration_ns, self.told = request, gates, duration_ns, told
+    def __init__(self, request: Request, gates: Sequence[str], duration_ns: int, series: Series) -> None:
+        self.request, self.gates, self.duration_ns, self.series = request, gates, duration_ns, series
         self.points: list[Point] = []
 
     def holds(self, rate: float) -> bool:
         """Whether the gates hold: a single failure may be the host's, so it takes two, and a doubtful run is longer."""
         for attempt in range(2):
             request = at(self.request, rate, self.duration_ns * (attempt + 1))
-            point = measure(request, f"{rate:,.0f}/s", self.gates, self.told)
+            point = self.series.measure(request, f"{rate:,.0f}/s", self.gates)
             self.points.append(point)
             if point.state == "pass":
                 return True
@@ -82,20 +82,18 @@ def search(
     """
     if not gates and not request.gates:
         raise RttpError("bad-option", "a search needs a gate", "such as --search 'response.p99 <= 500us'")
-    finder = _Search(request, gates, duration_ns, told)
+    series = Series(told)
+    finder = _Search(request, gates, duration_ns, series)
     found: dict[str, Any] = {"schema": SCHEMA, "kind": "search", "gates": [*gates, *(g for _, g in request.gates)]}
-    limit, curve, stopped = None, [], False
-    try:
+    limit, curve = None, []
+    with series:
         limit = finder.limit(request.offered_mps or START, tolerance)
         if limit:
             for share in SHARES:
                 rate = limit * share
-                point = measure(at(request, rate, 2 * duration_ns), f"{share:.0%} of the limit", gates, told)
-                curve.append(point)
-    except StoppedError:
-        stopped = True
+                curve.append(series.measure(at(request, rate, 2 * duration_ns), f"{share:.0%} of the limit", gates))
     return found | {
-        "interrupted": stopped,
+        "interrupted": series.stopped,
         "tolerance": tolerance,
         "limit_mps": limit,
         "searched": [point.document() for point in finder.points],

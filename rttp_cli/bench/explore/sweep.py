@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rttp_cli.bench.explore.points import SCHEMA, StoppedError, Told, at, measure
+from rttp_cli.bench.explore.points import SCHEMA, Series, Told, at
 from rttp_cli.bench.request import Request
 from rttp_cli.errors import RttpError
 from rttp_cli.units import parse_rate
@@ -39,16 +39,14 @@ def sweep(
     request: Request, rates: Sequence[float], *, duration_ns: int, gates: Sequence[str] = (), told: Told | None = None
 ) -> dict[str, Any]:
     """Measures a request's traffic at each rate (messages per second). Raises `RttpError`: it has no rate."""
-    points, stopped = [], False
-    try:
+    points = []
+    with Series(told) as series:
         for rate in rates:
-            points.append(measure(at(request, rate, duration_ns), f"{rate:,.5g}/s", gates, told))
-    except StoppedError:
-        stopped = True
+            points.append(series.measure(at(request, rate, duration_ns), f"{rate:,.5g}/s", gates))
     return {
         "schema": SCHEMA,
         "kind": "sweep",
         "gates": list(gates),
-        "interrupted": stopped,
+        "interrupted": series.stopped,
         "points": [point.document() for point in points],
     }

@@ -3,44 +3,42 @@
 //! On a machine with few cores a sender and a receiver thread put each other off the core; a single thread that turns
 //! from one to the other does not, and it needs no queue and no lock (see docs/BENCHMARKS.md).
 
+mod answers;
+mod departures;
+mod room;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rttp_load::plan::{Arrival, Cut, Overflow, Priority, Size, StreamPlan};
-use rttp_load::schedule::{Schedule, busiest};
-use rttp_load::stream::{Item, Part, answer_of, kind_of};
-use rttp_load::trace::{Entry, NO_SIZE};
+use rttp_load::plan::{Arrival, Overflow, Priority, StreamPlan};
+use rttp_load::schedule::Schedule;
+use rttp_load::stream::{Item, Part, kind_of};
 use rttp_proto::dialects::rttp1::{HEADER, Kind, MAX_DATAGRAM};
-use rttp_proto::pulse::{Header, Pulse};
 use rttp_proto::seq::SeqId;
 
 use crate::book::{Book, wants_answer};
 use crate::clock::{Clock, Nanos, Wall};
 use crate::dialogue::{self, PROBE_WAIT, Probe};
 use crate::error::Error;
-use crate::flight::{Flight, Landing, Launch};
-use crate::link::{Arrival as Received, Link, Wait};
+use crate::flight::{Flight, Launch};
+use crate::link::{Link, Wait};
 use crate::outcome::{ClockOutcome, Seen, Usage};
 use crate::ready::Ready;
-use crate::recorder::Record;
 use crate::setup::Setup;
 use crate::watch::Watch;
+use room::{in_flight, pulses};
 
 /// Sends in a row before the sender looks for answers again, when it is behind its schedule.
 const BURST: u32 = 16;
 /// Due pulses that are queued at one look at the schedule.
 const ADMITTED: u32 = 64;
-/// Looks at an empty socket before the clock is read again: what lies between two looks is added to a round trip.
-const LOOKS: u32 = 16;
 /// Above this time to the next pulse the sender may sleep; below, a sleep would wake too late.
 const SLEEP_FROM: Nanos = 1_000_000;
 /// It wakes this much earlier than due.
 const WAKE_EARLY: Nanos = 200_000;
 /// Of a stream whose priority varies, what the first pulses have.
 const NORMAL_PRIORITY: u8 = 128;
-/// Numbers for which the ring remembers what other streams sent beside a flood: two seconds of the fastest one here.
-const BESIDE_A_FLOOD: f64 = 1_000_000.0;
 /// Overdue pulses that are counted one by one when the sender gives up.
 const COUNTED: u64 = 100_000_000;
 
@@ -506,105 +504,8 @@ impl<'a, L: Link> Generator<'a, L> {
         now
     }
 
-    #[inline]
-    fn send(&mut self, item: &Item, now: Nanos) {
-        let answered = self.lanes[usize::from(item.stream)].answered;
-        let (launch, header) = self.leave(item, now);
-        if let Some(out) = self.out.first_chunk_mut::<HEADER>() {
-            header.emit(out);
-        }
-        let datagram = self.out.get(..usize::from(item.length)).unwrap_or(&self.out);
-        // Often the error of an earlier datagram that came back as ICMP. The run goes on: this pulse will count as lost.
-        let left = self.link.send(datagram).unwrap_or_else(|_| {
-            self.book.session.network_errors += 1;
-            false
-        });
-        self.book.sent(&launch, left, answered, self.behind);
-    }
-
-    /// Sends a flood's pulse and as many more of its length as one call takes.
-    fn send_segments(&mut self, first: Item, now: Nanos) {
-        let length = usize::from(first.length);
-        let most = usize::from(self.setup.segments).min(self.batch.len() / length);
-        let mut waiting = None;
-        if self.batch_length != length {
-            // The headers of pulses of another length would stand in the payload of these.
-            self.batch.fill(0);
-            self.batch_length = length;
-        }
-        self.segments.clear();
-        self.add_segment(&first, now, length);
-        while self.segments.len() < most && self.flight.has_room(self.longest) {
-            let elapsed = now.saturating_sub(self.start);
-            let Some(item) = self.schedule.take_on_demand(usize::from(first.stream), elapsed) else { break };
-            self.enter(&item);
-            if item.length != first.length {
-                waiting = Some(item);
-                break;
-            }
-            self.add_segment(&item, now, length);
-        }
-        let all = self.batch.get(..self.segments.len() * length).unwrap_or(&self.batch);
-        let left = self.link.send_segments(all, length).unwrap_or_else(|_| {
-            self.book.session.network_errors += 1;
-            false
-        });
-        for launch in &self.segments {
-            self.book.sent(launch, left, false, self.behind);
-        }
-        if let Some(item) = waiting {
-            self.send(&item, now);
-        }
-    }
-
-    fn add_segment(&mut self, item: &Item, now: Nanos, length: usize) {
-        let (launch, header) = self.leave(item, now);
-        let at = self.segments.len() * length;
-        if let Some(out) = self.batch.get_mut(at..).and_then(|batch| batch.first_chunk_mut::<HEADER>()) {
-            header.emit(out);
-        }
-        self.segments.push(launch);
-    }
-
-    /// Notes that a pulse leaves, and gives its header.
-    #[inline]
-    fn leave(&mut self, item: &Item, now: Nanos) -> (Launch, Header) {
-        let answered = self.lanes[usize::from(item.stream)].answered;
-        let unix = self.wall.unix(now);
-        let launch = self.flight.launch(item.number, now, answered);
-        (launch, self.header_of(&launch, SeqId(self.first_seq).plus(item.number as u32), unix))
-    }
-
     fn is_flood(&self, stream: u16) -> bool {
         self.floods.contains(&stream)
-    }
-
-    /// Takes one datagram, if there is one, and gives the time at which it was in our hands.
-    #[inline]
-    fn receive(&mut self, wait: Wait) -> Option<Nanos> {
-        let arrival = self.take(wait)?;
-        let now = match wait {
-            Wait::Poll => self.now(),
-            Wait::Block => self.clock.now(),
-        };
-        self.account(arrival, now, wait);
-        Some(now)
-    }
-
-    #[inline]
-    fn take(&mut self, wait: Wait) -> Option<Received> {
-        let looks = if self.setup.spin && self.setup.plan.closed() { LOOKS } else { 1 };
-        for _ in 0..looks {
-            match self.link.recv(&mut self.buffer, wait) {
-                Ok(None) => {}
-                Ok(arrival) => return arrival,
-                Err(_) => {
-                    self.book.session.network_errors += 1;
-                    return None;
-                }
-            }
-        }
-        None
     }
 
     /// Shows that this core is alive after a sleep, and since when there was work for it (0: unknown).
@@ -612,129 +513,6 @@ impl<'a, L: Link> Generator<'a, L> {
     fn woke(&mut self, now: Nanos, work_since: Nanos) {
         if let Some(heart) = &self.watch.sender {
             self.behind |= heart.woke(now, work_since);
-        }
-    }
-
-    #[inline]
-    fn account(&mut self, arrival: Received, now: Nanos, wait: Wait) {
-        let datagram = self.buffer.get(..arrival.length).unwrap_or(&self.buffer);
-        let pulse = match Pulse::parse(datagram) {
-            Ok(pulse) => pulse,
-            Err(reject) => {
-                self.book.session.rejects[usize::from(reject.slug.code())] += 1;
-                return;
-            }
-        };
-        let taken = pulse.timestamp_ns();
-        let landed = self.wall.unix(now);
-        if wait == Wait::Block
-            && let Some(heart) = &self.watch.sender
-        {
-            // The embedded responder stamps its answers by this host's clock.
-            let here = self.setup.targets.is_empty();
-            let age = landed.saturating_sub(taken);
-            heart.woke(now, if here { now.saturating_sub(age) } else { 0 });
-        }
-        let next = self.flight.next();
-        let newest = SeqId(self.first_seq).plus(next as u32);
-        let Some(number) = next.checked_add_signed(i64::from(pulse.seq_id().since(newest))) else {
-            self.book.session.unexpected += 1;
-            return;
-        };
-        let landing = match self.flight.peek(number) {
-            Some(launch) if self.expects(launch, &pulse, arrival.length) => self.flight.land(number),
-            _ => Landing::Unknown,
-        };
-        match landing {
-            Landing::First { launch, overtaken } => {
-                let timeout = self.timeouts[usize::from(launch.stream)];
-                if now.saturating_sub(launch.sent) > timeout {
-                    self.book.streams[usize::from(launch.stream)].counts.late += 1;
-                    self.lose(&launch);
-                    return;
-                }
-                let message = (launch.part != Part::Whole).then(|| self.flight.settle(&launch, now)).flatten();
-                let measured = self.book.answered(&launch, now, overtaken, message);
-                let sent = landed.wrapping_sub(now.wrapping_sub(launch.sent));
-                let ways = self.book.offset.one_way(now, sent, taken, landed);
-                if let Some(response) = measured {
-                    if let Some(ways) = ways {
-                        self.book.one_way(launch.stream, ways);
-                    }
-                    if let Some(kernel_ns) = arrival.kernel_ns {
-                        let latencies = &mut self.book.streams[usize::from(launch.stream)].latencies;
-                        latencies.wakeup.saturating_record(landed.saturating_sub(kernel_ns));
-                    }
-                    if self.book.recorder.wants(response) {
-                        self.keep(&launch, arrival, now, landed);
-                    }
-                }
-            }
-            Landing::Duplicate(launch) => self.book.streams[usize::from(launch.stream)].counts.duplicates += 1,
-            Landing::Late(launch) => self.book.streams[usize::from(launch.stream)].counts.late += 1,
-            Landing::Unknown => self.book.session.unexpected += 1,
-        }
-    }
-
-    /// Whether a pulse has the kind and length of the answer to one that we sent.
-    #[inline]
-    fn expects(&self, launch: &Launch, pulse: &Pulse, length: usize) -> bool {
-        let kind = self.lanes.get(usize::from(launch.stream)).map(|lane| lane.kind(launch.part).0);
-        kind.map(answer_of) == Some(pulse.kind()) && length == usize::from(launch.length)
-    }
-
-    #[cold]
-    fn keep(&mut self, launch: &Launch, arrival: Received, now: Nanos, landed: u64) {
-        let mut record = self.record(launch, landed.wrapping_sub(now.wrapping_sub(launch.sent)));
-        if let Some(header) = self.buffer.first_chunk::<HEADER>() {
-            record.answer = *header;
-        }
-        (record.landed, record.landed_unix, record.kernel_unix) = (now, landed, arrival.kernel_ns);
-        self.book.recorder.keep(record);
-    }
-
-    /// A pulse as it was sent.
-    fn record(&self, launch: &Launch, sent_unix: u64) -> Record {
-        let seq_id = SeqId(self.first_seq).plus(launch.number as u32);
-        let mut pulse = [0; HEADER];
-        self.header_of(launch, seq_id, sent_unix).emit(&mut pulse);
-        Record {
-            launch: *launch,
-            seq_id: seq_id.0,
-            sent_unix,
-            landed: 0,
-            landed_unix: 0,
-            kernel_unix: None,
-            pulse,
-            answer: [0; HEADER],
-        }
-    }
-
-    #[inline]
-    fn header_of(&self, launch: &Launch, seq_id: SeqId, unix: u64) -> Header {
-        let (kind, flags) = self.lanes[usize::from(launch.stream)].kind(launch.part);
-        let (fragment_count, fragment_index) = launch.fragment;
-        Header { priority: launch.priority, flags, fragment_count, fragment_index, ..Header::new(kind, seq_id, unix) }
-    }
-
-    /// Pulses whose time is over are lost.
-    #[inline]
-    fn give_up(&mut self, now: Nanos) {
-        while let Some(launch) = self.flight.give_up(now, &self.timeouts) {
-            self.lose(&launch);
-        }
-    }
-
-    fn lose(&mut self, launch: &Launch) {
-        self.book.lost(launch, self.timeouts[usize::from(launch.stream)]);
-        if self.flight.fail(launch) {
-            self.book.missed(launch.stream, launch.message_due);
-        }
-        if self.book.measures(launch.due) && self.book.recorder.wants_lost() {
-            let now = self.clock.now();
-            let sent_unix = self.wall.unix(now).wrapping_sub(now.wrapping_sub(launch.sent));
-            let record = self.record(launch, sent_unix);
-            self.book.recorder.lost(record);
         }
     }
 
@@ -746,51 +524,6 @@ impl<'a, L: Link> Generator<'a, L> {
         let origin = self.start.saturating_add(self.setup.plan.measured_from());
         progress.elapsed_ns.store(now.saturating_sub(origin), Ordering::Relaxed);
     }
-}
-
-/// Most pulses that a message of a stream has, and how many to reckon with for each of many. Where the plan leaves that to a
-/// trace, the most and the mean of its entries.
-fn pulses(setup: &Setup, stream: &StreamPlan) -> (u64, f64) {
-    let planned = stream.most_pulses();
-    let Arrival::Trace { trace, .. } = &stream.arrival else { return (planned, planned as f64) };
-    let Some(trace) = setup.traces.get(*trace) else { return (planned, planned as f64) };
-    let of = |entry: &Entry| match (&stream.fragments.cut, &stream.size) {
-        (Cut::None {} | Cut::Fixed { count: 1 } | Cut::Kv { token_blocks: 1, layers: 1, heads: 1 }, _) => {
-            planned - 1 + u64::from(entry.fragments.max(1))
-        }
-        (Cut::Mtu { payload }, Size::Trace {}) if entry.size != NO_SIZE => {
-            u64::from(entry.size).div_ceil(*payload).clamp(1, u64::from(u16::MAX))
-        }
-        (Cut::Mtu { .. }, Size::Trace {}) => 1,
-        _ => planned,
-    };
-    let most = trace.entries.iter().map(of).max().unwrap_or(planned);
-    (most, trace.entries.iter().map(of).sum::<u64>() as f64 / trace.entries.len().max(1) as f64)
-}
-
-/// Pulses that may be on their way at once: peak rate × (timeout + length of a message), a quarter more and then some, for
-/// after a stall the sender makes up what is overdue.
-pub(crate) fn in_flight(setup: &Setup) -> u64 {
-    let plan = &setup.plan;
-    let mut pulses = 1024.0;
-    for stream in &plan.streams {
-        let (most, each) = self::pulses(setup, stream);
-        let lasts = stream.fragments.gap_ns as f64 * most as f64 + stream.first_token_ns as f64;
-        let waits = if wants_answer(stream.mode) { stream.timeout_ns as f64 } else { 0.0 };
-        let window = waits + lasts;
-        let messages = match &stream.arrival {
-            Arrival::Trace { trace, speed, .. } => {
-                setup.traces.get(*trace).map_or(0.0, |t| busiest(t, (window * speed) as u64) as f64)
-            }
-            _ => stream.peak_rate().unwrap_or(0.0) * window / 1e9,
-        };
-        pulses += messages * each * 1.25 + most as f64 * f64::from(stream.fragments.interleave) * 2.0;
-        // A flood has no rate to reckon with; beside it the others' pulses and messages stay known for so long.
-        if plan.streams.len() > 1 && stream.arrival == (Arrival::Flood {}) {
-            pulses += BESIDE_A_FLOOD;
-        }
-    }
-    pulses as u64
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use rttp_io::error::Error;
@@ -12,15 +11,7 @@ use rttp_io::floor::{self, CoreRecord, RingRecord, StallRecord, UnderWay};
 use rttp_io::outcome::encode;
 use rttp_io::signals::StopOnSignals;
 
-use crate::load::CoreError;
-
-fn core_error(error: &Error) -> PyErr {
-    CoreError::new_err((error.slug(), error.to_string()))
-}
-
-fn seconds(name: &str, value: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(value).map_err(|e| PyValueError::new_err(format!("{name}: {e}")))
-}
+use crate::load::{core_error, seconds};
 
 enum Record {
     Stalls(StallRecord),

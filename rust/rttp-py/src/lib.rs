@@ -5,6 +5,7 @@ mod codec;
 mod columns;
 mod floor;
 mod load;
+mod signals;
 mod trace;
 
 use pyo3::prelude::*;
@@ -30,6 +31,8 @@ mod _core {
         CoreError, Load, Server, allowed_cores, histogram_mean, idle_thread, quantile_ranks, schedule_digest,
         shipped_profiles,
     };
+    #[pymodule_export]
+    use super::signals::StopSignals;
     #[pymodule_export]
     use super::trace::Trace;
 }

@@ -33,7 +33,7 @@ use crate::trace::Trace;
 
 create_exception!(rttp_cli._core, CoreError, PyException);
 
-fn core_error(error: &Error) -> PyErr {
+pub(crate) fn core_error(error: &Error) -> PyErr {
     CoreError::new_err((error.slug(), error.to_string()))
 }
 
@@ -41,7 +41,7 @@ fn nanoseconds(name: &str, value: f64) -> PyResult<u64> {
     Ok(u64::try_from(seconds(name, value)?.as_nanos()).unwrap_or(u64::MAX))
 }
 
-fn seconds(name: &str, value: f64) -> PyResult<Duration> {
+pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(value).map_err(|e| PyValueError::new_err(format!("{name}: {e}")))
 }
 

@@ -7,6 +7,7 @@ use std::thread;
 
 use hdrhistogram::Histogram;
 use rttp_load::plan::{Fragments, Mode, Order, Priority};
+use rttp_proto::pulse::Pulse;
 
 use self::wire::{FIRST_SEQ, MS, above, all_at_once, at_once, crowd, cut, drive, echo, number_of, setup, stream};
 use super::*;

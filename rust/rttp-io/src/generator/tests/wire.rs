@@ -11,12 +11,14 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 use rttp_load::plan::{Class, Cut, Fragments, Mode, Order, Plan, Priority, Size};
+use rttp_load::stream::answer_of;
 use rttp_load::trace::{Entry, Format, NO_PRIORITY, NO_SIZE, Trace};
+use rttp_proto::pulse::Pulse;
 
 use super::super::*;
 use crate::host::Seat;
 use crate::interval::Collector;
-use crate::link::{Faults, FaultyLink};
+use crate::link::{Arrival as Received, Faults, FaultyLink};
 use crate::outcome::StreamCounts;
 use crate::watch::Watches;
 
