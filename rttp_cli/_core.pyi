@@ -624,3 +624,85 @@ class Floor:
 
 def clock_cost() -> tuple[float, float]:
     """What a reading costs of the clock of a run and of the kernel's Unix time, ns: medians, a few ms of work."""
+
+class DecodeAsked(TypedDict):
+    """How captures are decoded."""
+
+    captures: list[str]
+    """Paths, `-` for standard input; interfaces if `live`. Read as one, by time."""
+    live: bool
+    follow: bool
+    """The end of a file is a wait for more."""
+    ports: list[int] | None
+    """Datagrams from or to these UDP ports; `None` for any port, of what is a pulse beyond doubt."""
+    dialect: str | None
+    """`rttp1`, `struct74`, `struct74-little`, `rfc64`, `pulse128`; `None` to tell them apart by flow."""
+    strict: bool
+    filter: str | None
+    """Checked beforehand by `check_filter`."""
+    messages: bool
+    """Rows are messages, not pulses."""
+    fields: list[str] | None
+    """Columns in their order; `None` for all but the payload."""
+    keep: Literal["head", "payload", "packet"]
+    """What is kept beside a row: `payload` for the column of that name, `packet` for `write`."""
+    every: int
+    """Of the rows that the filter passes the first of each so many."""
+    head: int | None
+    tail: int | None
+    since: tuple[bool, int] | None
+    """Whether it counts from the first packet, and ns (else Unix ns)."""
+    until: tuple[bool, int] | None
+
+class ColumnRow(TypedDict):
+    """One column of rows (docs/DECODE.md)."""
+
+    name: str
+    type: str
+    """`uint8` … `uint64`, `int64`, `bool`, `bytes`, `bytes[N]`, `text`, `address`, `name` or `bits`."""
+    names: list[str]
+    """Of values, or of bits."""
+    filter: Literal["number", "bits", "duration", "time", "bytes", "text", "address", "flag"]
+    """What filters may ask of it."""
+    doc: str
+
+class Decode:
+    """Captures being decoded. It is used once: for text, for Arrow, for a capture or for a summary.
+
+    Ctrl-C and SIGTERM end it early (`stopped`); what was read by then comes out.
+    """
+
+    def __init__(self, asked: DecodeAsked) -> None:
+        """Raises `CoreError` for an interface that cannot be captured, `ValueError` for an unknown column or dialect.
+
+        Captures are opened as they are needed: one that cannot be read is a warning.
+        """
+    def lines(self, form: Literal["jsonl", "csv"]) -> bytes | None:
+        """The next rows as whole lines, up to about 1 MiB; `b""` if there are none now, `None` at the end."""
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """All rows, by the Arrow C stream interface."""
+    def summarise(self, seconds: float) -> bool:
+        """Reads on for so many seconds; whether there is more."""
+    def summary(self, flows: int) -> str:
+        """The summary so far as JSON (`rttp.summary/1`), with at most so many flows listed."""
+    def write(self, path: str, form: Literal["pcap", "pcapng"], comment: str | None) -> int:
+        """Writes the packets of all chosen rows (`keep` is `packet`); how many. Raises `CoreError` unwritable."""
+    def progress(self) -> tuple[int, int, int]:
+        """Bytes of the captures and packets read, rows chosen, so far."""
+    def warnings(self) -> tuple[list[tuple[str, int | None, int, str, str, bool]], int]:
+        """The first 100 (capture, packet, byte, slug, text, whether that ended its reading), and how many in all."""
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal ended it."""
+    @property
+    def drops(self) -> int:
+        """Packets that the kernel dropped before a live capture had them."""
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns that come out."""
+
+def check_filter(text: str, messages: bool) -> tuple[int, int, str, str | None] | None:
+    """What is wrong with a filter: place and length in characters, message, hint; `None` if nothing is."""
+
+def decode_columns(messages: bool) -> list[ColumnRow]:
+    """All columns of pulses or of messages."""

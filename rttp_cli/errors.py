@@ -33,6 +33,7 @@ CATALOGUE: dict[str, Entry] = {
     "usage": Entry(Fault.USAGE, "the command line cannot be understood", "see the command's --help"),
     "bad-option": Entry(Fault.USAGE, "an option has a value outside its range", "see the command's --help"),
     "unknown-name": Entry(Fault.USAGE, "no field, kind, flag or dialect of that name", "see `rttp header fields`"),
+    "bad-filter": Entry(Fault.USAGE, "a filter cannot be understood", "see `rttp decode --columns` for every field"),
     "bad-target": Entry(
         Fault.USAGE, "a target is not HOST:PORT, or its name does not resolve", "write 127.0.0.1:21076 or [::1]:21076"
     ),
@@ -44,6 +45,10 @@ CATALOGUE: dict[str, Entry] = {
     "bad-document": Entry(Fault.INPUT, "a JSON or YAML document cannot be used", "check it at the line given"),
     "bad-profile": Entry(Fault.INPUT, "a load profile cannot be used", "see `rttp profile schema` for every key"),
     "bad-pulse": Entry(Fault.INPUT, "the bytes break a rule of the dialect", "see docs/PROTOCOL.md for the rule"),
+    "bad-capture": Entry(
+        Fault.INPUT, "a part of a capture cannot be read", "the warnings say where; what could be read was"
+    ),
+    "bad-query": Entry(Fault.INPUT, "a query cannot be answered", "see `rttp query DIR` for the views and columns"),
     "bad-uri": Entry(Fault.INPUT, "the text is not an rttp:// address", "write rttp://intent.pillar.root or …/action"),
     "bad-trace": Entry(
         Fault.INPUT,
@@ -70,6 +75,7 @@ CATALOGUE: dict[str, Entry] = {
         "the kernel refuses for want of a privilege",
         "run with the capability named, or leave the option out",
     ),
+    "bad-interface": Entry(Fault.USAGE, "no interface of that name that can be captured", "see `ip link`"),
     "no-such-address": Entry(Fault.HOST, "the address to listen on is not one of this host's", "see `ip address`"),
     "too-large": Entry(Fault.HOST, "the datagram is larger than the path takes (EMSGSIZE)", "choose a smaller --size"),
     "host-limit": Entry(

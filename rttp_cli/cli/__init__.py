@@ -15,9 +15,11 @@ from rttp_cli.errors import EXIT_INTERRUPTED, EXIT_OK, Fault, RttpError
 
 COMMANDS = {
     "bench": "Send pulses on a schedule, measure every answer.",
+    "decode": "Decode captures: a table, JSON, Parquet, a summary.",
     "doctor": "Say how fit this host is for measuring, and what to change.",
     "header": "Build, decode, list and compare pulse headers.",
     "profile": "List, show, check and make load profiles.",
+    "query": "Ask decoded captures in SQL.",
     "recv": "Receive pulses; answer those that ask for it.",
     "uri": "Check rttp:// addresses.",
 }

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import seed_capture
 import seed_trace
 
 HERE = Path(__file__).resolve().parent
@@ -55,3 +56,5 @@ datagrams = [b"".join(map(unhex, v["hex"])) for v in vectors]
 write("datagram", [d for d in datagrams if len(d) <= LARGEST])
 write("uri", [a.encode() for a in ADDRESSES])
 write("trace", seed_trace.SEEDS)
+write("capture", seed_capture.CAPTURES)
+write("packet", seed_capture.PACKETS)

@@ -63,6 +63,9 @@ pub enum Error {
     /// More than this host or this program can hold.
     #[error("{0}")]
     HostLimit(String),
+    /// No interface that can be captured.
+    #[error("{0}")]
+    Interface(String),
     /// Any other failed call.
     #[error("{call}: {source}")]
     Socket {
@@ -101,6 +104,7 @@ impl Error {
             Error::NoSuchAddress(_) => "no-such-address",
             Error::Forbidden { .. } => "forbidden",
             Error::HostLimit(_) => "host-limit",
+            Error::Interface(_) => "bad-interface",
             Error::Socket { .. } => "socket",
             Error::Unwritable { .. } => "unwritable",
             Error::BadPlan(_) | Error::Panicked(_) => "bug",

@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod book;
+pub mod capture;
 pub mod clock;
 mod dialogue;
 pub mod error;

@@ -1,17 +1,15 @@
 //! Schedules from files: text, JSON lines and captures, as one list of messages with their times.
 //!
-//! Reading order: [`Entry`], [`Trace`], [`Format`]; then `csv` and `json` for text, `pcap`, `pcapng` and `packet` for
-//! captures, `collect` for what all of them must keep. Memory is bounded by [`Trace::MOST`] and by the bytes given:
+//! Reading order: [`Entry`], [`Trace`], [`Format`]; then `csv` and `json` for text, `capture` for captures,
+//! `collect` for what all of them must keep. Memory is bounded by [`Trace::MOST`] and by the bytes given:
 //! nothing is allocated by what a file claims.
 
+mod capture;
 mod collect;
 mod csv;
 mod error;
 mod fields;
 mod json;
-mod packet;
-mod pcap;
-mod pcapng;
 
 use std::fmt::Write;
 
@@ -64,9 +62,9 @@ pub enum Format {
     Csv,
     /// One JSON object a line.
     JsonLines,
-    /// A pcap capture, µs or ns, either byte order.
+    /// A pcap capture, µs or ns, either byte order; it may be compressed with gzip or zstd.
     Pcap,
-    /// A pcapng capture.
+    /// A pcapng capture; it may be compressed with gzip or zstd.
     Pcapng,
 }
 
@@ -99,8 +97,7 @@ impl Trace {
         match format {
             Format::Csv => csv::parse(bytes),
             Format::JsonLines => json::parse(bytes),
-            Format::Pcap => pcap::parse(bytes, options),
-            Format::Pcapng => pcapng::parse(bytes, options),
+            Format::Pcap | Format::Pcapng => capture::parse(bytes, format, options),
         }
     }
 
@@ -174,14 +171,11 @@ impl Trace {
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Format {
-    /// Tells a format by its content: captures by their magic numbers, JSON lines by their first brace; else CSV.
+    /// Tells a format by its content: captures by their magic numbers, compressed or not, JSON lines by their first brace; else CSV.
     #[must_use]
     pub fn detect(bytes: &[u8]) -> Format {
-        if pcap::has_magic(bytes) {
-            return Format::Pcap;
-        }
-        if pcapng::has_magic(bytes) {
-            return Format::Pcapng;
+        if let Some(format) = capture::format(bytes) {
+            return format;
         }
         match without_mark(bytes).trim_ascii_start().first() {
             Some(b'{') => Format::JsonLines,

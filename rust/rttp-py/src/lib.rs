@@ -3,6 +3,7 @@
 
 mod codec;
 mod columns;
+mod decode;
 mod floor;
 mod load;
 mod signals;
@@ -24,6 +25,8 @@ mod _core {
     use super::codec::{Address, EmitError, Parsed, Reject, UriError, detect, emit, layouts, parse, parse_uri, slugs};
     #[pymodule_export]
     use super::columns::{Column, Columns};
+    #[pymodule_export]
+    use super::decode::{Decode, check_filter, decode_columns};
     #[pymodule_export]
     use super::floor::{Floor, clock_cost};
     #[pymodule_export]

@@ -272,3 +272,26 @@ fn a_block_too_short_for_its_own_head_is_refused_whatever_its_type() {
         assert_eq!(refusal(Format::Pcapng, unknown), "no entries, expected at least one");
     }
 }
+
+/// A frame with one block, not compressed.
+fn zstd(data: &[u8]) -> Vec<u8> {
+    let length = data.len() as u32;
+    let block = (1 | length << 3).to_le_bytes();
+    [&[0x28, 0xb5, 0x2f, 0xfd, 0xa0][..], &length.to_le_bytes(), &block[..3], data].concat()
+}
+
+#[test]
+fn a_compressed_capture_is_a_trace_as_it_is() {
+    let plain = frames(&[(5, 0, datagram(9, 1)), (6, 0, datagram(9, 2))]);
+    let packed = zstd(&plain);
+    assert_eq!(Format::detect(&packed), Format::Pcap);
+    assert_eq!(parse(Format::Pcap, &packed), parse(Format::Pcap, &plain));
+    let order = Order::Big;
+    let ng = [section(order), interface(order, ETHERNET, None, None), enhanced(order, 0, 5, &datagram(9, 1))].concat();
+    assert_eq!(Format::detect(&zstd(&ng)), Format::Pcapng);
+    let cut = refusal(Format::Pcap, &packed[..packed.len() - 1]);
+    assert!(cut.contains("compressed data `") && cut.ends_with("expected data that decompress to their end"), "{cut}");
+    let nested = refusal(Format::Pcap, zstd(&zstd(&plain)));
+    assert_eq!(nested, "byte 0: magic number `(\u{fffd}/\u{fffd}`, expected a pcap capture");
+    assert_eq!(Format::detect(&zstd(b"0,1\n")), Format::Csv);
+}
