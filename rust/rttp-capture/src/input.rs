@@ -8,8 +8,10 @@ use zstd::stream::read::Decoder;
 
 use crate::reader::Compression;
 
-/// What is kept of the stream at first; more only for a block that is longer.
+/// What is read at once, and kept at first; more only for a block that is longer.
 const BUFFER: usize = 1 << 20;
+/// Reads begin and end at pages, in the file and in the buffer: the kernel copies a third faster then.
+const PAGE: usize = 4_096;
 /// What is read before the compression is known.
 const FIRST: usize = 4_096;
 /// Bytes by which compressions are told.
@@ -41,7 +43,9 @@ pub(crate) struct Input<S> {
     buffer: Vec<u8>,
     /// What of the buffer was read and not used.
     unused: Range<usize>,
-    /// Where the buffer's first byte lies in the stream.
+    /// Where it began when bytes were read the last time.
+    begun: usize,
+    /// Where the buffer's first byte lies in the stream; modulo 2⁶⁴, for it may lie in front of it.
     base: u64,
     ended: bool,
     failure: Option<Failure>,
@@ -65,6 +69,7 @@ impl<S: Read> Input<S> {
             stream: Stream::Undecided(Counted { source, count: 0, failed: false }),
             buffer: Vec::new(),
             unused: 0..0,
+            begun: 0,
             base: 0,
             ended: false,
             failure: None,
@@ -98,7 +103,7 @@ impl<S: Read> Input<S> {
     /// Where the first unused byte lies in the stream.
     #[inline]
     pub(crate) fn offset(&self) -> u64 {
-        self.base + self.unused.start as u64
+        self.base.wrapping_add(self.unused.start as u64)
     }
 
     /// Whether everything that there is has been read.
@@ -132,7 +137,7 @@ impl<S: Read> Input<S> {
     pub(crate) fn close(&mut self) {
         self.stream = Stream::Closed(self.compression());
         self.base = self.offset();
-        self.unused = 0..0;
+        (self.unused, self.begun) = (0..0, 0);
         self.buffer = Vec::new();
         self.ended = true;
     }
@@ -160,6 +165,10 @@ impl<S: Read> Input<S> {
             }
             self.make_room(if undecided { FIRST } else { BUFFER });
             let room = self.buffer.get_mut(self.unused.end..).unwrap_or_default();
+            let room = match room.len() / PAGE * PAGE {
+                0 => room,
+                pages => room.get_mut(..pages).unwrap_or_default(),
+            };
             match self.stream.read(room) {
                 Ok(0) => self.ended = true,
                 Ok(count) => self.unused.end = (self.unused.end + count).min(self.buffer.len()),
@@ -178,21 +187,27 @@ impl<S: Read> Input<S> {
 
     /// Room behind what is there, by moving it to the front; by a longer buffer only once it has filled this one.
     fn make_room(&mut self, least: usize) {
-        if self.unused.start > 0 {
-            self.buffer.copy_within(self.unused.clone(), 0);
-            self.base += self.unused.start as u64;
-            self.unused = 0..self.unused.len();
-        }
-        let full = self.unused.end == self.buffer.len();
-        let length = if full { least.max(self.buffer.len() * 2) } else { least };
-        if self.buffer.len() < length {
+        let to = place(&self.buffer, self.unused.len());
+        let cramped = self.unused.end == self.buffer.len() && to.end + PAGE > self.buffer.len();
+        if cramped || self.buffer.len() < least {
+            let length = if cramped { least.max(self.buffer.len() * 2) } else { least };
             // Zeroed pages come from the system as they are touched; growing in place would write them all.
-            let mut longer = vec![0; length];
-            if let Some(front) = longer.get_mut(..self.unused.end) {
+            let mut longer = vec![0; length + 2 * PAGE];
+            let to = place(&longer, self.unused.len());
+            if let Some(front) = longer.get_mut(to.clone()) {
                 front.copy_from_slice(self.bytes());
             }
             self.buffer = longer;
+            self.moved(to);
+        } else if self.unused.start > self.begun && to.end < self.unused.end {
+            self.buffer.copy_within(self.unused.clone(), to.start);
+            self.moved(to);
         }
+    }
+
+    fn moved(&mut self, to: Range<usize>) {
+        self.base = self.offset().wrapping_sub(to.start as u64);
+        (self.begun, self.unused) = (to.start, to);
     }
 
     /// Which compression the first bytes stand for. They go into its decoder, and the buffer starts anew.
@@ -204,7 +219,7 @@ impl<S: Read> Input<S> {
             return;
         }
         let first = Cursor::new(self.bytes().to_vec());
-        self.unused = 0..0;
+        self.unused = self.unused.start..self.unused.start;
         self.ended = false;
         let compressed = BufReader::with_capacity(COMPRESSED, first.chain(source));
         if compression == Compression::Gzip {
@@ -223,6 +238,12 @@ impl<S: Read> Input<S> {
             }
         }
     }
+}
+
+/// Where so many bytes lie in a buffer so that a page begins behind them.
+fn place(buffer: &[u8], length: usize) -> Range<usize> {
+    let behind = buffer.as_ptr().align_offset(PAGE).min(PAGE) + length.next_multiple_of(PAGE);
+    behind - length..behind
 }
 
 impl<S: Read> Stream<S> {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::io::{self, Read};
 
-use crate::reader::{Advance, Reader, Record, Step};
+use crate::reader::{Advance, Reader, Step};
 use crate::warning::{Problem, Warning};
 
 /// Opens a source.
@@ -35,7 +35,6 @@ pub struct Merge {
 struct Slot {
     open: Option<Open>,
     reader: Option<Reader>,
-    next: Option<Record>,
 }
 
 /// [`Step`] without a borrow.
@@ -53,7 +52,7 @@ impl Merge {
         let mut unopened: Vec<(u64, usize)> =
             sources.iter().enumerate().map(|(at, source)| (source.first_ns.unwrap_or(0), at)).collect();
         unopened.sort_unstable();
-        let slot = |source: Source| Slot { open: Some(source.open), reader: None, next: None };
+        let slot = |source: Source| Slot { open: Some(source.open), reader: None };
         Merge {
             slots: sources.into_iter().map(slot).collect(),
             unopened: unopened.into(),
@@ -65,14 +64,11 @@ impl Merge {
     /// The next packet of all sources, or what one of them has to say, with the number of that source. A source that
     /// cannot be opened is a warning. [`Step::Wait`] if a source has nothing now whose next packet may be the next of
     /// all. [`Step::End`] once all have ended, with the number 0.
+    #[inline(always)]
     #[expect(clippy::should_implement_trait, reason = "a step borrows from the readers")]
     pub fn next(&mut self) -> (usize, Step<'_>) {
         let (source, step) = match self.turn() {
-            Turn::Packet(source) => {
-                let slot = self.slots.get_mut(source);
-                let packet = slot.and_then(|slot| Some(slot.reader.as_ref()?.packet(&slot.next.take()?)));
-                (source, packet.map_or(Step::End, Step::Packet))
-            }
+            Turn::Packet(source) => (source, self.reader(source).map_or(Step::End, |r| Step::Packet(r.packet()))),
             Turn::Warning(source, warning) => (source, Step::Warning(*warning)),
             Turn::Wait(source) => (source, Step::Wait),
             Turn::End => (0, Step::End),
@@ -86,21 +82,21 @@ impl Merge {
         self.slots.get(source)?.reader.as_ref()
     }
 
-    #[inline]
+    #[inline(never)]
     fn turn(&mut self) -> Turn {
         loop {
             while let Some(&source) = self.needed.last() {
-                let Some(Slot { reader: Some(reader), next, .. }) = self.slots.get_mut(source) else {
+                let Some(Slot { reader: Some(reader), .. }) = self.slots.get_mut(source) else {
                     self.needed.pop();
                     continue;
                 };
                 match reader.advance() {
-                    Advance::Record(record) => {
-                        *next = Some(record);
+                    Advance::Record => {
+                        let time_ns = reader.record.time_ns;
                         // The first of all, most often: it need not go through the heap.
-                        let key = (record.time_ns, source);
+                        let key = (time_ns, source);
                         let is_first = self.front.peek().is_none_or(|Reverse(first)| key < *first)
-                            && self.unopened.front().is_none_or(|(first_ns, _)| record.time_ns < *first_ns);
+                            && self.unopened.front().is_none_or(|(first_ns, _)| time_ns < *first_ns);
                         if is_first && self.needed.len() == 1 {
                             return Turn::Packet(source);
                         }

@@ -157,7 +157,7 @@ impl<S: Read> Reader<S> {
         let at = self.input.at() + pcap.header;
         self.input.consume(pcap.header + length);
         self.packets += 1;
-        Look::Record(Record {
+        self.record = Record {
             offset,
             number: self.packets,
             time_ns,
@@ -166,7 +166,8 @@ impl<S: Read> Reader<S> {
             interface: 0,
             original: head.original.max(head.captured),
             link: pcap.link,
-        })
+        };
+        Look::Record
     }
 
     /// A header that is odd is believed if the next one could be one, or if nothing is behind it.

@@ -239,7 +239,7 @@ impl<S: Read> Reader<S> {
         self.packets += 1;
         let at = self.input.at() + data;
         self.input.consume(length);
-        Look::Record(Record {
+        self.record = Record {
             offset,
             number: self.packets,
             time_ns,
@@ -248,7 +248,8 @@ impl<S: Read> Reader<S> {
             interface: index,
             original: original.max(captured),
             link: clock.link,
-        })
+        };
+        Look::Record
     }
 
     #[cold]

@@ -93,6 +93,8 @@ pub struct Reader<S = Box<dyn Read + Send>> {
     pub(crate) section: Section,
     pub(crate) interfaces: Vec<Interface>,
     pub(crate) packets: u64,
+    /// The packet found last.
+    pub(crate) record: Record,
     pub(crate) newest_ns: Option<u64>,
     longest_search: u64,
     /// Damage behind which the next record is searched.
@@ -139,8 +141,8 @@ impl Often {
     }
 }
 
-/// A packet, its bytes by where they lie in the buffer.
-#[derive(Clone, Copy, Debug)]
+/// A packet, its bytes by where they lie in the buffer. It stays in its reader: copies of what was just written are slow.
+#[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Record {
     pub(crate) offset: u64,
     pub(crate) number: u64,
@@ -154,7 +156,8 @@ pub(crate) struct Record {
 
 /// [`Step`] without a borrow.
 pub(crate) enum Advance {
-    Record(Record),
+    /// [`Reader::record`] is the next packet.
+    Record,
     Warning(Box<Warning>),
     Wait,
     End,
@@ -162,7 +165,8 @@ pub(crate) enum Advance {
 
 /// What one look at the bytes comes to.
 pub(crate) enum Look {
-    Record(Record),
+    /// [`Reader::record`] is the next packet.
+    Record,
     /// Something was read that is no packet.
     Again,
     Wait,
@@ -200,6 +204,7 @@ impl<S: Read> Reader<S> {
             section: Section::default(),
             interfaces: Vec::new(),
             packets: 0,
+            record: Record::default(),
             newest_ns: None,
             longest_search: LONGEST_SEARCH,
             damage: None,
@@ -214,7 +219,7 @@ impl<S: Read> Reader<S> {
     #[expect(clippy::should_implement_trait, reason = "a step borrows from the reader")]
     pub fn next(&mut self) -> Step<'_> {
         match self.advance() {
-            Advance::Record(record) => Step::Packet(self.packet(&record)),
+            Advance::Record => Step::Packet(self.packet()),
             Advance::Warning(warning) => Step::Warning(*warning),
             Advance::Wait => Step::Wait,
             Advance::End => Step::End,
@@ -258,9 +263,9 @@ impl<S: Read> Reader<S> {
     }
 
     #[inline]
-    pub(crate) fn packet(&self, record: &Record) -> Packet<'_> {
-        let Record { number, offset, time_ns, interface, link, original, .. } = *record;
-        let data = self.input.slice(record.at, record.length);
+    pub(crate) fn packet(&self) -> Packet<'_> {
+        let Record { number, offset, time_ns, interface, link, original, at, length } = self.record;
+        let data = self.input.slice(at, length);
         Packet { number, offset, time_ns, interface, link, data, original }
     }
 
@@ -335,7 +340,7 @@ impl<S: Read> Reader<S> {
                 Phase::Finished => return Some(Advance::End),
             };
             match look {
-                Look::Record(record) => return Some(Advance::Record(record)),
+                Look::Record => return Some(Advance::Record),
                 Look::Again if self.told.is_empty() => {}
                 Look::Again => return None,
                 Look::Wait => return Some(Advance::Wait),
@@ -479,7 +484,7 @@ pub fn first_time_ns(source: Box<dyn Read + Send>) -> Option<u64> {
     let mut reader = Reader::over(source.take(FIRST_LOOK));
     while reader.offset() < FIRST_LOOK {
         match reader.advance() {
-            Advance::Record(record) => return Some(record.time_ns),
+            Advance::Record => return Some(reader.record.time_ns),
             Advance::Warning(_) => {}
             Advance::Wait | Advance::End => return None,
         }

@@ -170,8 +170,8 @@ fn bits(names: &[Named], number: u64) -> String {
             rest &= !value;
         }
     }
-    if rest != 0 {
-        found.push(format!("{rest:#04x}"));
+    if rest != 0 || found.is_empty() {
+        found.push(if rest == 0 { "0".to_owned() } else { format!("{rest:#04x}") });
     }
     found.join("|")
 }

@@ -8,7 +8,7 @@ use crate::flow::NO_FLOW;
 use crate::sequence::Order;
 
 /// Rows of a full batch: with their heads they fit a second-level cache of half a megabyte.
-pub const ROWS: usize = 2048;
+pub const ROWS: usize = 8192;
 /// Bytes kept of every datagram: the longest header of any dialect.
 pub const HEAD: usize = 128;
 /// The VLAN of a packet without a tag.

@@ -290,7 +290,7 @@ impl Intake {
             self.counters.other += 1;
             return;
         }
-        let number = self.flows.find(datagram.source, datagram.destination);
+        let number = self.flows.find(&datagram.source, &datagram.destination);
         self.counters.without_flow += u64::from(number.is_none());
         let mut nobody = None;
         let mut flow = number.and_then(|n| self.flows.flow_mut(n));

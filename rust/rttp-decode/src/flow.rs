@@ -46,24 +46,24 @@ impl Default for Flows {
     }
 }
 
-fn place(source: Endpoint, destination: Endpoint) -> usize {
-    let of = |e: Endpoint| usize::from(e.port).wrapping_mul(31) ^ usize::from(e.address[15]);
+fn place(source: &Endpoint, destination: &Endpoint) -> usize {
+    let of = |e: &Endpoint| usize::from(e.port).wrapping_mul(31) ^ usize::from(e.address[15]);
     (of(source).wrapping_mul(7) ^ of(destination)) % RECENT
 }
 
 impl Flows {
     /// The flow between two sockets, a new one if need be; `None` if there are too many already.
     #[inline]
-    pub fn find(&mut self, source: Endpoint, destination: Endpoint) -> Option<u32> {
+    pub fn find(&mut self, source: &Endpoint, destination: &Endpoint) -> Option<u32> {
         let at = place(source, destination);
         let recent = self.recent[at];
         if let Some(flow) = self.list.get(recent as usize)
-            && flow.source == source
-            && flow.destination == destination
+            && flow.source == *source
+            && flow.destination == *destination
         {
             return Some(recent);
         }
-        let found = self.look_up(source, destination)?;
+        let found = self.look_up(*source, *destination)?;
         self.recent[at] = found;
         Some(found)
     }
