@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import decode
 import design
 import header_batch
 import memory
@@ -34,6 +35,7 @@ MODULES: tuple[ModuleType, ...] = (
     design,
     header_batch,
     trace_load,
+    decode,
     startup,
     memory,
 )

@@ -681,6 +681,8 @@ class Decode:
         """The next rows as whole lines, up to about 1 MiB; `b""` if there are none now, `None` at the end."""
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """All rows, by the Arrow C stream interface."""
+    def write_parquet(self, path: str, texts: list[tuple[str, str]]) -> int:
+        """Writes all rows as Parquet, with texts in the footer; how many. Raises `CoreError` unwritable."""
     def summarise(self, seconds: float) -> bool:
         """Reads on for so many seconds; whether there is more."""
     def summary(self, flows: int) -> str:
@@ -694,6 +696,9 @@ class Decode:
     @property
     def stopped(self) -> bool:
         """Whether a signal ended it."""
+    @property
+    def reassembled(self) -> int:
+        """Pulses so far that came in several IP fragments."""
     @property
     def drops(self) -> int:
         """Packets that the kernel dropped before a live capture had them."""

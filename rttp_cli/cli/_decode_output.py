@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
+import stat
 import sys
+import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
@@ -28,18 +33,29 @@ PATIENCE_S = 2.0
 DRAWN_EVERY_S = 0.25
 
 
+ROWS_AT_ONCE = 256
+"""Lines of a table between two writes: the first is seen before all of a batch are made."""
+WIDTH = 80
+_POLL_S = 0.1
+_AGAIN_S = 1.0
+"""A signal that comes sooner after the first is the same one, sent to a group of processes and by its leader."""
+_GRACE_S = 10.0
+"""How long a decoding that was stopped may take to end: its reader may have stopped reading."""
+
+
 def run(options: DecodeOptions, form: Form, to: str | None, size: int | None, *, as_json: bool, quiet: bool) -> int:
     """Decodes in one form of output, to a file or to stdout, and gives the exit code."""
-    asked = request(options, form)
+    if form == "table" and options.payload and options.fields is None:
+        raise RttpError("bad-option", "a table has no payload", "say --jsonl, --csv or --fields packet,payload")
+    asked = request(_shown(options) if form == "table" else options, form)
     to = None if to == "-" else to
     if to is not None:
         check_writable(Path(to))
+        check_no_input(Path(to), () if options.live else options.captures)
     elif form in ("parquet", "pcap", "pcapng"):
         raise RttpError("usage", f"`--form {form}` needs a file", "say --to FILE")
-    with core_failures():
-        decoder = _core.Decode(asked)
-    shown_meanwhile = to is None and form != "summary" and sys.stdout.isatty()
-    with _progress(decoder, size, quiet=quiet or shown_meanwhile):
+
+    def work() -> None:
         if form == "summary":
             _summary(decoder, to, as_json=as_json)
         elif form in {"pcap", "pcapng"}:
@@ -55,15 +71,31 @@ def run(options: DecodeOptions, form: Form, to: str | None, size: int | None, *,
             write_ipc(decoder, "-" if to is None else Path(to))
         else:
             _rows(decoder, form, to, options)
-    return _ended([decoder], quiet=quiet)
+
+    with contextlib.nullcontext() if to is not None else to_stdout():
+        with core_failures():
+            decoder = _core.Decode(asked)
+        shown_meanwhile = to is None and form != "summary" and sys.stdout.isatty()
+        with _progress(decoder, size, quiet=quiet or shown_meanwhile):
+            _until_ended(work)
+    code = _ended([decoder], quiet=quiet)
+    if form in {"pcap", "pcapng"} and decoder.reassembled and not quiet:
+        counted = f"{decoder.reassembled:,} pulses came in several IP fragments"
+        print(f"warning: {counted}: of each the last packet alone is in `{to}`", file=sys.stderr)
+    # Programs take no rows for an answer; people wonder.
+    if form == "table" and not quiet and sys.stderr.isatty() and not decoder.progress()[2]:
+        _say_why_nothing(decoder)
+    return code
 
 
 def partition(folder: Path, options: DecodeOptions, size: int | None, *, quiet: bool) -> int:
     """Decodes each capture into Parquet files of a folder, for `rttp query`, and gives the exit code."""
     from rttp_cli.decode.columnar import partition as write
 
-    if "-" in options.captures:
-        raise RttpError("bad-option", "stdin can be read only once: a folder needs captures in files")
+    for name in options.captures:
+        if options.live or not Path(name).is_file():
+            shown = "stdin" if name == "-" else f"`{name}`"
+            raise RttpError("bad-option", f"{shown} can be read only once: a folder needs captures in files")
     if options.messages or options.fields or options.head or options.tail:
         raise RttpError("bad-option", "a folder has all rows: leave out --messages, --fields, --head and --tail")
     decoders: list[_core.Decode] = []
@@ -74,8 +106,11 @@ def partition(folder: Path, options: DecodeOptions, size: int | None, *, quiet: 
         one = replace(options, captures=(capture,), messages=messages, where=where)
 
         def begin() -> _core.Decode:
+            # After Ctrl-C a reading begun anew would go on to the end: its messages are those of nothing.
+            over = bool(decoders) and decoders[-1].stopped
+            asked = replace(one, captures=(os.devnull,), follow=False) if over else one
             with core_failures():
-                decoders.append(_core.Decode(request(one, "parquet")))
+                decoders.append(_core.Decode(request(asked, "parquet")))
             return decoders[-1]
 
         return begin
@@ -86,7 +121,8 @@ def partition(folder: Path, options: DecodeOptions, size: int | None, *, quiet: 
 
     request(options, "parquet")
     jobs = [(c, stream(c, messages=False), stream(c, messages=True)) for c in options.captures]
-    write(folder, jobs, about={"filter": options.where, "ports": options.ports, "bytes": size}, told=told)
+    about = {"filter": options.where, "ports": options.ports, "bytes": size}
+    _until_ended(lambda: write(folder, jobs, about=about, told=told))
     # Both readings of a capture meet the same damage.
     return _ended(decoders[::2], quiet=quiet)
 
@@ -94,13 +130,14 @@ def partition(folder: Path, options: DecodeOptions, size: int | None, *, quiet: 
 def list_columns(*, messages: bool, as_json: bool) -> int:
     """Prints all columns, and the names that filters know."""
     rows = _core.decode_columns(messages)
-    if as_json:
-        print(json.dumps(rows, indent=1))
-        return EXIT_OK
-    for row in rows:
-        print(f"{row['name']:<18} {row['type']:<9} {row['doc']}")
-        if row["names"]:
-            print(f"{'':<28} {' '.join(row['names'])}")
+    with to_stdout():
+        if as_json:
+            print(json.dumps(rows, indent=1))
+            return EXIT_OK
+        for row in rows:
+            _folded(f"{row['name']:<18} {row['type']:<9} ", row["doc"])
+            if row["names"]:
+                _folded(" " * 29, " ".join(row["names"]))
     return EXIT_OK
 
 
@@ -108,11 +145,110 @@ def wireshark_dissector(where: str) -> int:
     """Writes the Wireshark dissector to stdout, into a folder, or where Wireshark looks for it."""
     from rttp_cli.decode.wireshark import dissector, install
 
-    if where == "-":
-        print(dissector(), end="")
-    else:
-        print(install(None if where == "install" else Path(where)))
+    with to_stdout():
+        if where == "-":
+            print(dissector(), end="")
+        else:
+            print(install(None if where == "install" else Path(where)))
     return EXIT_OK
+
+
+@contextlib.contextmanager
+def to_stdout() -> Iterator[None]:
+    """A failure to write to stdout is an `RttpError` unwritable; that the reader has gone is left to `main`."""
+    if sys.stdout is None:
+        raise RttpError("unwritable", "standard output is closed", "open it, or say --to FILE")
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is still buffered has nowhere to go at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise RttpError("unwritable", f"standard output: {error.strerror or error}") from None
+
+
+def check_no_input(file: Path, inputs: Iterable[str]) -> None:
+    """Refuses to write over what is read. Raises `RttpError` unwritable."""
+    for name in inputs:
+        try:
+            target = file.stat()
+            read = os.fstat(0) if name == "-" else Path(name).stat()
+        except OSError:
+            continue
+        if stat.S_ISREG(target.st_mode) and os.path.samestat(target, read):
+            shown = "standard input" if name == "-" else f"`{name}`"
+            raise RttpError("unwritable", f"`{file}` is what is read ({shown})", "write to another file")
+
+
+def _folded(label: str, text: str) -> None:
+    print(textwrap.fill(text, WIDTH, initial_indent=label, subsequent_indent=" " * len(label)))
+
+
+def _until_ended(work: Callable[[], object]) -> None:
+    """Runs something that Ctrl-C and SIGTERM end through the core, in a thread: so neither interrupts a write.
+
+    Only a second Ctrl-C, or one that is stuck, ends the process at once.
+    """
+    done = threading.Event()
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            done.set()
+
+    signals = _core.StopSignals()
+    stopped: float | None = None
+    thread = threading.Thread(target=run, name="decode", daemon=True)
+    thread.start()
+    while not done.is_set():
+        try:
+            done.wait(_POLL_S)
+            if stopped is None:
+                stopped = time.monotonic() if signals.seen else None
+            elif time.monotonic() - stopped > _GRACE_S:
+                _leave()
+        except KeyboardInterrupt:
+            if stopped is not None and time.monotonic() - stopped > _AGAIN_S:
+                _leave()
+            stopped = stopped or time.monotonic()
+    if failure:
+        raise failure[0]
+
+
+def _leave() -> None:
+    # An exit in order waits for the lock of stdout, which the thread that is stuck may hold.
+    os._exit(EXIT_INTERRUPTED)
+
+
+def _shown(options: DecodeOptions) -> DecodeOptions:
+    """With the columns that lines are made from, where none were named."""
+    from rttp_cli.decode.table import MESSAGE_FIELDS, PULSE_FIELDS
+
+    if options.fields is not None:
+        return options
+    return replace(options, fields=MESSAGE_FIELDS if options.messages else PULSE_FIELDS)
+
+
+def _say_why_nothing(decoder: _core.Decode) -> None:
+    packets = json.loads(decoder.summary(0))["packets"]
+    total, skipped = packets["total"], packets["skipped"]
+    if not total:
+        text = "no packet was read"
+    elif total > sum(skipped.values()):
+        text = "none passes the filter"
+    elif skipped["other_port"]:
+        text = f"UDP of other ports, or no pulse: {skipped['other_port']:,}; --port N or --any-port looks at them"
+    elif skipped["outside"]:
+        text = f"packets outside of --since and --until: {skipped['outside']:,}"
+    else:
+        text = f"packets that are no UDP datagram: {total:,}"
+    print(f"no rows: {text}", file=sys.stderr)
 
 
 def _summary(decoder: _core.Decode, to: str | None, *, as_json: bool) -> None:
@@ -124,7 +260,8 @@ def _summary(decoder: _core.Decode, to: str | None, *, as_json: bool) -> None:
     else:
         from rttp_cli.decode.summary_text import render_summary
 
-        text = render_summary(document)
+        width, colour = _terminal(to)
+        text = render_summary(document, width=min(width or WIDTH, WIDTH), colour=colour)
     with _out(to) as out:
         out.write(f"{text}\n".encode())
 
@@ -149,14 +286,23 @@ def _chunks(decoder: _core.Decode, form: Form, options: DecodeOptions, to: str |
             before = b",\n"
         yield b"\n]}\n"
     else:
-        from rich.console import Console
-
         from rttp_cli.decode.table import Lines
 
-        console = Console(no_color=True) if to is not None else Console()
-        lines = Lines(console, options.fields, messages=options.messages)
+        width, colour = _terminal(to)
+        several = len(options.captures) > 1
+        lines = Lines(options.fields, messages=options.messages, several=several, width=width, colour=colour)
         for chunk in _text(decoder, "jsonl"):
-            yield "".join(f"{line}\n" for line in lines.render(chunk)).encode()
+            rendered = lines.render(chunk)
+            while piece := list(islice(rendered, ROWS_AT_ONCE)):
+                yield "".join(f"{line}\n" for line in piece).encode()
+
+
+def _terminal(to: str | None) -> tuple[int | None, bool]:
+    """Columns of the terminal that shows it, if one does, and whether in colour."""
+    if to is not None or not sys.stdout.isatty():
+        return None, False
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return max(shutil.get_terminal_size().columns, 40), not plain
 
 
 def _text(decoder: _core.Decode, form: Literal["jsonl", "csv"]) -> Iterator[bytes]:
@@ -183,6 +329,7 @@ def _comment(options: DecodeOptions) -> str:
     version, _, commit = _core.build_info()
     names = ", ".join(options.captures[:20]) + (", …" if len(options.captures) > 20 else "")
     chosen = f", filter {options.where}" if options.where else ""
+    chosen += f", flow {options.flow}" if options.flow is not None else ""
     return f"rttp {version} ({commit}), from {names}{chosen}"
 
 

@@ -108,8 +108,6 @@ def decode(
         raise RttpError("usage", "`--live` and captures do not go together")
     if live is None and not captures:
         raise RttpError("usage", "no capture given", "name one, `-` for stdin, or --live IFACE")
-    if flow is not None:
-        where = f"flow == {flow}" if where is None else f"flow == {flow} and ({where})"
     paths, size = ((live,), None) if live is not None else expand(captures or [])
     options = DecodeOptions(
         captures=paths,
@@ -120,6 +118,7 @@ def decode(
         byte_order=byte_order,
         strict=strict,
         where=where,
+        flow=flow,
         messages=messages,
         fields=None if fields is None else tuple(name.strip() for name in fields.split(",")),
         payload=payload,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rttp_cli.cli._decode_output import check_no_input, to_stdout
 from rttp_cli.cli._options import check_writable, parsed
 from rttp_cli.errors import RttpError
 
@@ -56,14 +57,17 @@ def query(
         if sql is None:
             raise RttpError("bad-option", "`--parquet` without a query", "give a query")
         check_writable(parquet)
+        check_no_input(parquet, [str(source), *map(str, source.glob("*/*.parquet"))])
     most = parsed("memory", memory, parse_bytes)
     with open_dataset(source, memory=most, threads=threads, output=parquet) as dataset:
         if sql is None:
-            _list(dataset.views(), as_json or jsonl)
+            with to_stdout():
+                _list(dataset.views(), as_json or jsonl)
         elif parquet is not None:
             print(f"{dataset.save(sql):,} rows to {parquet}", file=sys.stderr)
         else:
-            _print(dataset.query(sql), forms[0] if forms else None, everything)
+            with to_stdout():
+                _print(dataset.query(sql), forms[0] if forms else None, everything)
     return 0
 
 

@@ -1,7 +1,7 @@
 """Rows as Parquet and as Arrow IPC, and folders of Parquet files that grow by one capture at a time.
 
-Whatever has `__arrow_c_stream__` is written batch by batch. A file gets its name when it is whole: what a reader finds
-under that name can be read.
+Parquet is written by the core, Arrow files from any stream of record batches. A file gets its name when it is whole: what
+a reader finds under that name can be read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from rttp_cli.errors import RttpError
+from rttp_cli.errors import RttpError, core_failures
 
 if TYPE_CHECKING:
     from arro3.core import RecordBatch, RecordBatchReader, Schema
@@ -30,10 +30,6 @@ PULSES = "pulses"
 MESSAGES = "messages"
 STDOUT = "-"
 
-_CLIMBING = ("packet", "time_ns", "last_ns", "timestamp_ns", "seq_id", "message_id", "sequence")
-_SPREAD = ("interval_ns", "delay_ns", "duration_ns", "whole_after_ns", "bytes")
-_GROUP_ROWS = 1 << 18
-_GROUP_ROWS_PAYLOAD = 1 << 14
 _NAME_BYTES = 200
 _UNSAFE = frozenset("/\\*?[]'\"")
 
@@ -43,6 +39,17 @@ class Stream(Protocol):
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """A capsule `arrow_array_stream`."""
+
+
+class ParquetStream(Protocol):
+    """Rows that write themselves down as Parquet, as the core's do."""
+
+    def write_parquet(self, path: str, texts: list[tuple[str, str]]) -> int:
+        """Writes all of them, with texts in the footer; how many."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal ended them."""
 
 
 class Written(NamedTuple):
@@ -57,8 +64,8 @@ class Job(NamedTuple):
     """One capture to be decoded: its rows are asked for when it is its turn."""
 
     capture: str
-    pulses: Callable[[], Stream]
-    messages: Callable[[], Stream]
+    pulses: Callable[[], ParquetStream]
+    messages: Callable[[], ParquetStream]
 
 
 class Partitioned(NamedTuple):
@@ -69,37 +76,14 @@ class Partitioned(NamedTuple):
     stopped: bool
 
 
-def write_parquet(stream: Stream, path: Path, *, metadata: dict[str, str] | None = None) -> Written:
+def write_parquet(stream: ParquetStream, path: Path, *, metadata: dict[str, str] | None = None) -> Written:
     """Writes all rows of a stream, with texts beside them for readers of the footer.
 
-    Raises `RttpError` unwritable; errors of the stream go through.
+    Raises `RttpError` unwritable.
     """
-    from arro3.core import DataType, RecordBatchReader
-    from arro3.io import write_parquet as write
-
-    reader = RecordBatchReader.from_stream(stream)
-    schema = reader.schema
-    # Numbers that climb or scatter gain nothing by a dictionary, and their differences are small: half the time and a
-    # quarter of the bytes of a dictionary that falls back to plain. Other encodings of texts make the writer panic.
-    differences = [
-        name for name in (*_CLIMBING, *_SPREAD) if name in schema.names and DataType.is_integer(schema.field(name).type)
-    ]
-    # A row group is in memory, encoded, until it is full.
-    rows = _GROUP_ROWS_PAYLOAD if "payload" in schema.names else _GROUP_ROWS
-    batches = _Batches(reader, stream)
-    put = partial(
-        write,
-        # Version 2 has dictionaries for bytes of a fixed length: a fingerprint that repeats is a few bits.
-        writer_version="parquet_2_0",
-        compression="zstd(1)",
-        column_encoding=dict.fromkeys(differences, "delta_binary_packed"),
-        column_dictionary_enabled=dict.fromkeys(differences, False),
-        max_row_group_size=rows,
-        key_value_metadata=metadata,
-    )
-    with _whole(path) as file:
-        batches.write(schema, file, put)
-    return batches.written()
+    with _whole(path) as file, core_failures():
+        rows = stream.write_parquet(file.name, list((metadata or {}).items()))
+    return Written(rows, stream.stopped)
 
 
 def write_ipc(stream: Stream, path: Path | str) -> Written:
@@ -126,7 +110,7 @@ def write_ipc(stream: Stream, path: Path | str) -> Written:
 
 def partition(
     directory: Path,
-    jobs: Iterable[Job | tuple[str, Callable[[], Stream], Callable[[], Stream]]],
+    jobs: Iterable[Job | tuple[str, Callable[[], ParquetStream], Callable[[], ParquetStream]]],
     about: dict[str, Any],
     told: Callable[[str], None] | None = None,
 ) -> Partitioned:

@@ -39,6 +39,8 @@ class DecodeOptions:
     strict: bool = False
     where: str | None = None
     """A filter."""
+    flow: int | None = None
+    """Rows of this flow alone, of those that the filter passes."""
     messages: bool = False
     fields: tuple[str, ...] | None = None
     payload: bool = False
@@ -52,45 +54,21 @@ class DecodeOptions:
 def request(options: DecodeOptions, form: Form) -> _core.DecodeAsked:
     """The options as the core takes them. Raises `RttpError` usage, bad-option, unknown-name or bad-filter."""
     names = [row["name"] for row in columns(messages=options.messages)]
-    for field in options.fields or ():
-        if field not in names:
-            raise unknown("column", field, names)
-    if options.where is not None:
-        _check_filter(options.where, messages=options.messages)
-    if options.head is not None and options.tail is not None:
-        raise RttpError("bad-option", "`--head` and `--tail` do not go together")
-    for name, value, most in (
-        ("sample", options.every, 10**12),
-        ("head", options.head, 2**63),
-        ("tail", options.tail, LONGEST_TAIL),
-    ):
-        if value is not None and not 1 <= value <= most:
-            raise RttpError("bad-option", f"`--{name}` is {value}, expected 1 to {most:,}")
-    for port in options.ports or ():
-        if not 0 <= port <= 65535:
-            raise RttpError("bad-option", f"`--port` is {port}, expected 0 to 65535")
-    writes_packets = form in ("pcap", "pcapng")
-    if writes_packets and (options.messages or options.fields or options.tail):
-        raise RttpError("bad-option", "a capture holds packets: leave out --messages, --fields and --tail")
-    if form == "summary" and (options.messages or options.fields or options.tail):
-        raise RttpError("bad-option", "a summary has no rows: leave out --messages, --fields and --tail")
+    _check_fields(options.fields or (), names)
+    _check_numbers(options)
+    _check_together(options, form)
     payload = options.payload or "payload" in (options.fields or ())
-    dialect = options.dialect
-    if options.byte_order == "little":
-        if dialect != "struct74":
-            raise RttpError("bad-option", "`--byte-order little` is for `--dialect struct74` alone")
-        dialect = "struct74-little"
     return {
         "captures": list(options.captures),
         "live": options.live,
         "follow": options.follow,
         "ports": None if options.ports is None else list(options.ports),
-        "dialect": dialect,
+        "dialect": "struct74-little" if options.byte_order == "little" else options.dialect,
         "strict": options.strict,
-        "filter": options.where,
+        "filter": _where(options),
         "messages": options.messages,
         "fields": None if options.fields is None else list(options.fields),
-        "keep": "packet" if writes_packets else "payload" if payload else "head",
+        "keep": "packet" if form in ("pcap", "pcapng") else "payload" if payload else "head",
         "every": options.every,
         "head": options.head,
         "tail": options.tail,
@@ -99,9 +77,59 @@ def request(options: DecodeOptions, form: Form) -> _core.DecodeAsked:
     }
 
 
+def _where(options: DecodeOptions) -> str | None:
+    """The filter, and the flow as a part of it."""
+    if options.where is not None:
+        _check_filter(options.where, messages=options.messages)
+    if options.flow is None:
+        return options.where
+    flow = f"flow == {options.flow}"
+    return flow if options.where is None else f"{flow} and (\n{options.where}\n)"
+
+
+def _check_numbers(options: DecodeOptions) -> None:
+    for name, value, least, most in (
+        ("flow", options.flow, 0, 2**32 - 1),
+        ("sample", options.every, 1, 10**12),
+        ("head", options.head, 1, 2**63),
+        ("tail", options.tail, 1, LONGEST_TAIL),
+        *(("port", port, 0, 65535) for port in options.ports or ()),
+    ):
+        if value is not None and not least <= value <= most:
+            raise RttpError("bad-option", f"`--{name}` is {value}, expected {least} to {most:,}")
+
+
+def _check_together(options: DecodeOptions, form: Form) -> None:
+    if options.head is not None and options.tail is not None:
+        raise RttpError("bad-option", "`--head` and `--tail` do not go together")
+    no_rows = {
+        "pcap": "a capture holds packets",
+        "pcapng": "a capture holds packets",
+        "summary": "a summary has no rows",
+    }
+    if form in no_rows and (options.messages or options.fields or options.tail):
+        raise RttpError("bad-option", f"{no_rows[form]}: leave out --messages, --fields and --tail")
+    if options.follow and len(options.captures) > 1:
+        raise RttpError("bad-option", "`--follow` takes one capture: a silent one would hold up the others")
+    if options.byte_order == "little" and options.dialect != "struct74":
+        raise RttpError("bad-option", "`--byte-order little` is for `--dialect struct74` alone")
+
+
 def columns(*, messages: bool) -> list[_core.ColumnRow]:
     """All columns of pulses or of messages."""
     return _core.decode_columns(messages)
+
+
+def _check_fields(fields: Sequence[str], names: list[str]) -> None:
+    for i, field in enumerate(fields):
+        if not field:
+            raise RttpError("bad-option", "`--fields` has an empty name", "such as --fields packet,kind,seq_id")
+        if field not in names:
+            error = unknown("column", field, names)
+            near = error.hint.startswith("did you mean")
+            raise RttpError(error.slug, error.message, error.hint if near else "see `rttp decode --columns`")
+        if field in fields[:i]:
+            raise RttpError("bad-option", f"`--fields` has `{field}` twice")
 
 
 def _check_filter(text: str, *, messages: bool) -> None:
@@ -172,6 +200,12 @@ def expand(names: Sequence[str]) -> tuple[tuple[str, ...], int | None]:
 
 
 def _check(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise RttpError(
+            "unreadable", f"`{path}`: a name that is not UTF-8", "rename it, or `rttp decode - < FILE`"
+        ) from None
     if path.is_dir():
         raise RttpError(
             "unreadable", f"`{path}` is a folder, expected a capture", f"name its captures: '{path}/*.pcap'"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema
 from arro3.io import read_ipc, read_ipc_stream, read_parquet
+from arro3.io import write_parquet as write_by_arro3
 
 from rttp_cli.decode.columnar import ABOUT, MESSAGES, PULSES, Job, partition, write_ipc, write_parquet
 from rttp_cli.errors import RttpError
@@ -53,6 +54,14 @@ class Rows:
             self.end()
 
         return RecordBatchReader.from_batches(SCHEMA, each()).__arrow_c_stream__()  # type: ignore[arg-type]
+
+    def write_parquet(self, path: str, texts: list[tuple[str, str]]) -> int:
+        """As the core does, with its failure."""
+        with Path(path).open("r+b" if Path(path).is_file() else "wb") as out:
+            sink = io.BytesIO()
+            write_by_arro3(RecordBatchReader.from_stream(self), sink, key_value_metadata=dict(texts))
+            out.write(sink.getvalue())
+        return sum(one.num_rows for one in self.batches)
 
 
 TWO = [batch(1, ["a", None, "b"]), batch(4, ["ü", "", "a"])]
@@ -131,10 +140,7 @@ def test_a_failure_on_the_way_leaves_the_old_file_and_nothing_beside_it(
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("write", [write_parquet, write_ipc])
-def test_after_ctrl_c_the_file_has_what_was_read_by_then(
-    tmp_path: Path, write: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_ctrl_c_the_file_has_what_was_read_by_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The interpreter sees Ctrl-C between two batches: in the generator that hands them on.
     from rttp_cli.decode import columnar
 
@@ -152,9 +158,8 @@ def test_after_ctrl_c_the_file_has_what_was_read_by_then(
 
     monkeypatch.setattr(columnar._Batches, "_each", interrupted)
     path = tmp_path / "x"
-    assert write(Rows(TWO), path) == (3, True)
-    read = read_parquet if write is write_parquet else read_ipc
-    assert rows_of(read(path)) == EXPECTED[:3]
+    assert write_ipc(Rows(TWO), path) == (3, True)
+    assert rows_of(read_ipc(path)) == EXPECTED[:3]
 
 
 def test_a_stream_that_a_signal_ended_is_said_to_be_stopped(tmp_path: Path) -> None:

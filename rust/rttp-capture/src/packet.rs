@@ -62,7 +62,7 @@ pub struct Packet<'a> {
 }
 
 /// An interface that packets were captured on. A pcap capture has one.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Interface {
     /// How its packets begin.
     pub link: LinkType,

@@ -196,7 +196,8 @@ impl<S: Read> Reader<S> {
     /// What it means that fewer bytes than these are there.
     #[cold]
     pub(crate) fn cut_off(&mut self, what: &'static str, expected: usize) -> Look {
-        if self.input.fill(expected) == Fill::Wait {
+        // The rest may have come since: then the record is read anew.
+        if self.input.fill(expected) != Fill::End {
             return Look::Wait;
         }
         let found = self.input.bytes().len() as u64;

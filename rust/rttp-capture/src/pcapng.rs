@@ -36,6 +36,10 @@ const MOST_INTERFACES: usize = 65_536;
 /// Options kept of an interface, and of all, bytes.
 const MOST_OPTIONS: usize = 64 * 1_024;
 const MOST_OPTIONS_IN_ALL: usize = 16 << 20;
+/// Of a name or a description, bytes.
+const MOST_NAME: usize = 256;
+/// What an option costs beside its value.
+const OPTION: usize = size_of::<(u16, Vec<u8>)>();
 const IF_NAME: u16 = 2;
 const IF_DESCRIPTION: u16 = 3;
 const IF_TSRESOL: u16 = 9;
@@ -101,8 +105,8 @@ impl Section {
 
     /// Looks for a block of a known type whose lengths agree.
     pub(crate) fn search(&self, bytes: &[u8], ended: bool, at_damage: bool) -> Searched {
-        // The damaged block itself is not looked at again.
-        let mut skip = if at_damage { ALIGNMENT } else { 0 };
+        // The damaged block itself is not looked at again. What was lost may have taken the alignment with it.
+        let mut skip = usize::from(at_damage);
         while let Some(rest) = bytes.get(skip..).filter(|rest| rest.len() >= SHORTEST) {
             if let Some(length) = self.plausible_length(rest) {
                 match rest.get(length - 4..length) {
@@ -111,14 +115,9 @@ impl Section {
                     _ => {}
                 }
             }
-            skip += ALIGNMENT;
+            skip += 1;
         }
-        let need = SHORTEST + if at_damage { ALIGNMENT } else { 0 };
-        if skip > bytes.len() {
-            // Alignment would be lost with what is not there yet.
-            return Searched::Not { skip: 0, need };
-        }
-        Searched::Not { skip, need }
+        Searched::Not { skip: skip.min(bytes.len()), need: SHORTEST + usize::from(at_damage) }
     }
 
     fn plausible_length(&self, block: &[u8]) -> Option<usize> {
@@ -303,7 +302,10 @@ impl<S: Read> Reader<S> {
         };
         let (mut resolution, mut offset_s, mut kept) = (None, 0, 0);
         for (code, value) in options(block.get(16..length - 4).unwrap_or_default(), big) {
-            let text = || Some(String::from_utf8_lossy(value).trim_end_matches('\0').to_owned());
+            let text = || {
+                let shown = value.get(..MOST_NAME).unwrap_or(value);
+                Some(String::from_utf8_lossy(shown).trim_end_matches('\0').to_owned())
+            };
             match code {
                 IF_NAME if interface.name.is_none() => interface.name = text(),
                 IF_DESCRIPTION if interface.description.is_none() => interface.description = text(),
@@ -314,7 +316,7 @@ impl<S: Read> Reader<S> {
                 }
                 _ => {}
             }
-            kept += 4 + value.len();
+            kept += OPTION + value.len();
             if kept <= MOST_OPTIONS && self.section.options_kept + kept <= MOST_OPTIONS_IN_ALL {
                 interface.options.push((code, value.to_vec()));
             }

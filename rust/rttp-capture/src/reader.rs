@@ -13,6 +13,8 @@ use crate::warning::{Problem, Warning};
 const LONGEST_SEARCH: u64 = 64 << 20;
 /// Packets out of order by less are normal: kernels stamp on several cores.
 const TOLERATED_NS: u64 = 1_000_000_000;
+/// Blocks without a packet after which a step is a [`Step::Wait`].
+const PATIENCE: u32 = 4_096;
 /// How far [`first_time_ns`] looks, bytes.
 const FIRST_LOOK: u64 = 1 << 20;
 const SHOWN: usize = 16;
@@ -78,7 +80,7 @@ pub enum Step<'a> {
     Packet(Packet<'a>),
     /// Something is wrong. Reading goes on: what is fatal is followed by [`Step::End`].
     Warning(Warning),
-    /// The source has nothing now (`WouldBlock`, `TimedOut`): ask again.
+    /// The source has nothing now (`WouldBlock`, `TimedOut`), or nothing but blocks without packets: ask again.
     Wait,
     /// Nothing more comes.
     End,
@@ -331,6 +333,7 @@ impl<S: Read> Reader<S> {
     /// What comes next, or `None` when there is something to tell before anything more is read.
     #[inline]
     fn look(&mut self) -> Option<Advance> {
+        let mut patience = PATIENCE;
         loop {
             let look = match self.phase {
                 Phase::Pcap => self.pcap(),
@@ -341,7 +344,9 @@ impl<S: Read> Reader<S> {
             };
             match look {
                 Look::Record => return Some(Advance::Record),
-                Look::Again if self.told.is_empty() => {}
+                // Whoever reads must be able to stop between blocks that hold no packet, however many.
+                Look::Again if patience == 0 => return Some(Advance::Wait),
+                Look::Again if self.told.is_empty() => patience -= 1,
                 Look::Again => return None,
                 Look::Wait => return Some(Advance::Wait),
                 Look::End => self.finish(),

@@ -1,6 +1,7 @@
 //! Packets into a new capture, by the crate pcap-file.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -93,7 +94,7 @@ enum Output<W: Write> {
     Unbegun(W),
     Pcap(PcapWriter<W>, LinkType),
     /// With the interfaces described so far.
-    Pcapng(PcapNgWriter<W>, Vec<Interface>, usize),
+    Pcapng(PcapNgWriter<W>, HashMap<Interface, u32>),
     /// A file header could not be written.
     Failed,
 }
@@ -114,7 +115,7 @@ impl<W: Write> Writer<W> {
                     ..SectionHeaderBlock::default()
                 };
                 let writer = PcapNgWriter::with_section_header(out, section).map_err(io_error)?;
-                Output::Pcapng(writer, Vec::new(), 0)
+                Output::Pcapng(writer, HashMap::new())
             }
         };
         Ok(Writer { output })
@@ -138,16 +139,18 @@ impl<W: Write> Writer<W> {
                 let record = record(packet)?;
                 writer.write_raw_packet(&record).map_err(|e| WriteError::Io(io_error(e)))?;
             }
-            Output::Pcapng(writer, interfaces, last) => {
-                if interfaces.get(*last).is_none_or(|known| known != interface) {
-                    *last = interfaces.iter().position(|known| known == interface).unwrap_or(interfaces.len());
-                    if *last == interfaces.len() {
+            Output::Pcapng(writer, interfaces) => {
+                let interface_id = match interfaces.get(interface) {
+                    Some(known) => *known,
+                    None => {
                         writer.write_pcapng_block(described(interface)).map_err(|e| WriteError::Io(io_error(e)))?;
-                        interfaces.push(interface.clone());
+                        let next = u32::try_from(interfaces.len()).unwrap_or(u32::MAX);
+                        interfaces.insert(interface.clone(), next);
+                        next
                     }
-                }
+                };
                 let block = EnhancedPacketBlock {
-                    interface_id: u32::try_from(*last).unwrap_or(u32::MAX),
+                    interface_id,
                     timestamp: Duration::from_nanos(packet.time_ns),
                     original_len: packet.original,
                     data: Cow::Borrowed(packet.data),
@@ -170,7 +173,7 @@ impl<W: Write> Writer<W> {
         }
         let mut out = match self.output {
             Output::Pcap(writer, _) => writer.into_writer(),
-            Output::Pcapng(writer, ..) => writer.into_inner(),
+            Output::Pcapng(writer, _) => writer.into_inner(),
             Output::Unbegun(_) | Output::Failed => return Err(failed_before()),
         };
         out.flush()?;

@@ -97,6 +97,8 @@ pub struct Batch {
     pub envelopes: Vec<InRow>,
     /// Payloads or whole packets, if they are kept.
     pub bytes: Vec<u8>,
+    /// Bytes of all envelopes.
+    envelope_bytes: usize,
     /// One for each row if payloads or packets are kept, else none.
     pub kept: Vec<Kept>,
     /// The dialect of all rows whose whole fixed header is there; `None` if they differ.
@@ -111,6 +113,7 @@ impl Batch {
         self.envelopes.clear();
         self.bytes.clear();
         self.kept.clear();
+        self.envelope_bytes = 0;
         self.uniform = None;
     }
 
@@ -137,6 +140,19 @@ impl Batch {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         self.kept.push(Kept { start, end: self.bytes.len(), original });
+    }
+
+    /// Bytes beside all rows: kept ones and envelopes.
+    #[must_use]
+    pub fn kept_bytes_in_all(&self) -> usize {
+        self.bytes.len() + self.envelope_bytes
+    }
+
+    /// Adds an envelope to the row added last.
+    pub fn add_envelope(&mut self, header: EnvelopeHeader, text: &str) {
+        let row = u32::try_from(self.rows.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        self.envelope_bytes += text.len();
+        self.envelopes.push(InRow { row, header, text: text.into() });
     }
 
     /// The kept bytes of a row.

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use rttp_capture::{Datagram, Dissector, Foreign, Found, Merge, Packet, Step, Warning, simple};
 use rttp_proto::dialect::Extent;
 use rttp_proto::dialects::{MAGIC, rttp1};
-use rttp_proto::reject::Reject;
+use rttp_proto::reject::{Reject, Slug};
 
-use crate::batch::{Batch, CUT, InRow, NO_VLAN, ROWS};
+use crate::batch::{Batch, CUT, NO_VLAN, ROWS};
 use crate::dialect::{Choice, DialectCode, Ground, JSON, Judged, RTTP1, Rules, of};
 use crate::envelope;
 use crate::flow::{Flows, NO_FLOW};
@@ -17,6 +17,8 @@ use crate::sequence::Order;
 
 /// Packets after which a batch is handed on, full or not: so that whoever waits can show progress and be stopped.
 const PACKETS: u64 = 65_536;
+/// Bytes kept beside the rows of a batch after which it is handed on: a datagram may have 64 KiB, a packet 16 MiB.
+const KEPT: usize = 16 << 20;
 /// Warnings that are kept whole; further ones are counted.
 pub const MOST_WARNINGS: usize = 100;
 
@@ -104,6 +106,10 @@ pub struct Counters {
     pub first_ns: Option<u64>,
     /// Time of the latest.
     pub last_ns: u64,
+    /// Pulses that came in several IP fragments.
+    pub reassembled: u64,
+    /// Whether all captures were read to their ends.
+    pub ended: bool,
 }
 
 /// Warnings by their captures, bounded.
@@ -181,12 +187,18 @@ impl Decoder {
             return Filled::End;
         }
         let until = intake.counters.packets + PACKETS;
-        while intake.batch.rows.len() < ROWS && intake.counters.packets < until {
+        let told = warnings.count + PACKETS;
+        while intake.batch.rows.len() < ROWS
+            && intake.batch.kept_bytes_in_all() < KEPT
+            && intake.counters.packets < until
+            && warnings.count < told
+        {
             match merge.next() {
                 (file, Step::Packet(packet)) => intake.take(file, &packet),
                 (file, Step::Warning(warning)) => warnings.add(file, warning),
                 (_, Step::Wait) => return Filled::Wait,
                 (_, Step::End) => {
+                    intake.counters.ended = true;
                     intake.gatherer.finish(&mut intake.messages);
                     *ended = true;
                     return Filled::End;
@@ -292,11 +304,18 @@ impl Intake {
         }
         let number = self.flows.find(&datagram.source, &datagram.destination);
         self.counters.without_flow += u64::from(number.is_none());
+        self.counters.reassembled += u64::from(datagram.reassembled);
         let mut nobody = None;
         let mut flow = number.and_then(|n| self.flows.flow_mut(n));
         let choice = flow.as_mut().map_or(&mut nobody, |f| &mut f.choice);
         let found = envelope::recognise(datagram.payload);
+        let cut_envelope = datagram.payload.first() == Some(&b'{') && datagram.payload.len() < datagram.length as usize;
         let (judged, outcome) = match (found, self.options.rules.asked) {
+            // What begins like an envelope and is cut can be nothing else and not be judged.
+            (None, None) if cut_envelope => {
+                let cut = Err(Reject::at(Slug::Truncated, datagram.payload.len()));
+                (Judged { dialect: JSON, ground: Ground::None, outcome: cut }, None)
+            }
             (Some(_), None) => {
                 let whole = Extent { header: 0, tag: 0 };
                 (Judged { dialect: JSON, ground: Ground::Rules, outcome: Ok(whole) }, Some(Ok(whole)))
@@ -341,16 +360,19 @@ impl Intake {
         let (Some(row), Some(head)) = (self.batch.rows.last_mut(), self.batch.heads.last()) else { return };
         let head = Head::new(row.dialect, head);
         let (Some(seq), Some(flow)) = (head.seq(), self.flows.flow_mut(row.flow)) else { return };
-        (row.order, row.missing) = flow.sequence.take(seq);
+        (row.order, row.missing) = flow.sequence.take(seq, head.timestamp_ns());
         if self.options.gather == Gather::No || row.order == Order::Duplicate || row.order == Order::Old {
             return;
         }
         let (Some((count, index)), Some(message_id)) = (head.fragment(), head.message_id()) else { return };
-        if self.options.gather == Gather::Fragmented && head.is_alone() {
+        // Only `rttp1` has repair symbols; elsewhere such an index means nothing.
+        let is_part = index < count || head.is_repair() == Some(true);
+        if !is_part || self.options.gather == Gather::Fragmented && head.is_alone() {
             return;
         }
         let part = Part {
             flow: row.flow,
+            start: flow.sequence.restarts,
             message_id,
             count,
             index,
@@ -381,8 +403,7 @@ impl Intake {
         if let Some((text, header)) = envelope::recognise(payload)
             && row.accepted()
         {
-            let row = u32::try_from(self.batch.rows.len() - 1).unwrap_or(u32::MAX);
-            self.batch.envelopes.push(InRow { row, header, text: text.into() });
+            self.batch.add_envelope(header, text);
         }
         match self.options.keep {
             Keep::Head => {}

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`decoder`] reads captures into a [`batch`]; [`dialect`] and [`flow`] decide what a datagram is,
 //! [`sequence`] and [`message`] what it means among the others; [`column`] lists what is known of a row and [`cells`]
-//! gathers it; [`filter`] and [`select`] choose rows; [`rows`], [`arrow`] and [`summary`] write them down. No file is opened and no
+//! gathers it; [`filter`] and [`select`] choose rows; [`rows`], [`arrow`], [`mod@parquet`] and [`summary`] write them down. No file is opened and no
 //! clock is read here.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
@@ -18,6 +18,7 @@ pub mod filter;
 pub mod flow;
 mod head;
 pub mod message;
+pub mod parquet;
 pub mod rows;
 pub mod select;
 pub mod sequence;

@@ -37,6 +37,8 @@ impl State {
 pub struct Part {
     /// Flow's number.
     pub flow: u32,
+    /// How often its sender had started anew: numbers begin again then.
+    pub start: u64,
     /// `seq_id` less `fragment_index`.
     pub message_id: u32,
     /// Source fragments that the message has.
@@ -115,7 +117,7 @@ impl Message {
 
     fn take(&mut self, part: &Part) {
         if part.index < part.count {
-            self.fragments += 1;
+            self.fragments = self.fragments.saturating_add(1);
             self.bytes += u64::from(part.bytes);
         } else {
             self.repair = self.repair.saturating_add(1);
@@ -132,7 +134,7 @@ impl Message {
     }
 }
 
-type Key = (u32, u32, u16);
+type Key = (u32, u64, u32, u16);
 
 /// Messages under way. Every part is given once: duplicates have been told by their numbers.
 #[derive(Debug, Default)]
@@ -152,7 +154,7 @@ impl Gatherer {
             return;
         }
         self.give_up(part.time_ns, done);
-        let key = (part.flow, part.message_id, part.count);
+        let key = (part.flow, part.start, part.message_id, part.count);
         let message = self.open.entry(key).or_insert_with(|| {
             self.by_age.push_back((part.time_ns, key));
             Message::new(part)
@@ -172,7 +174,7 @@ impl Gatherer {
 
     fn give_up(&mut self, now_ns: u64, done: &mut Vec<Message>) {
         while let Some((begun_ns, key)) = self.by_age.front() {
-            let over = self.by_age.len() >= MOST_OPEN || now_ns.saturating_sub(*begun_ns) > AGE_NS;
+            let over = self.open.len() >= MOST_OPEN || now_ns.saturating_sub(*begun_ns) > AGE_NS;
             // Finished messages leave the queue at its front; their key may have begun anew since.
             let waits = self.open.get(key).is_some_and(|m| m.first.time_ns == *begun_ns);
             if waits && !over {
@@ -182,6 +184,10 @@ impl Gatherer {
                 done.extend(self.open.remove(key));
             }
             self.by_age.pop_front();
+        }
+        // Behind one that waits, many may have finished.
+        if self.by_age.len() > 2 * MOST_OPEN {
+            self.by_age.retain(|(begun_ns, key)| self.open.get(key).is_some_and(|m| m.first.time_ns == *begun_ns));
         }
     }
 }
@@ -196,6 +202,7 @@ mod tests {
         let (source, destination) = (NOBODY, NOBODY);
         Part {
             flow: 0,
+            start: 0,
             message_id,
             count,
             index,
@@ -245,7 +252,7 @@ mod tests {
         for id in 0..200_000 {
             gatherer.take(&part(id, 65_535, 0, 0, 1), &mut done);
         }
-        assert!(gatherer.open.len() <= MOST_OPEN && gatherer.by_age.len() <= MOST_OPEN);
+        assert!(gatherer.open.len() <= MOST_OPEN && gatherer.by_age.len() <= 2 * MOST_OPEN);
         assert_eq!(done.len(), 200_000 - gatherer.open.len());
     }
 }

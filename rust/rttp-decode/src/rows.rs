@@ -1,9 +1,11 @@
 //! Chosen rows as a stream of record batches: pulses or messages, all of them, the first or the last so many.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_select::concat::concat_batches;
 
 use crate::arrow::Projection;
 use crate::cells::Table;
@@ -42,6 +44,9 @@ pub struct Rows {
     rows: u64,
     ended: bool,
 }
+
+/// Batches of a tail that are kept apart.
+const MANY: usize = 256;
 
 /// The latest rows, in whole batches but for the oldest.
 struct Tail {
@@ -116,7 +121,7 @@ impl Rows {
         match (record, &mut self.tail) {
             (Some(record), None) => Ok(Next::Rows(record)),
             (Some(record), Some(tail)) => {
-                tail.keep(record);
+                tail.keep(record)?;
                 Ok(Next::More)
             }
             (None, _) if filled == Filled::Wait => Ok(Next::Wait),
@@ -137,16 +142,23 @@ fn pick<S: Copy + 'static, T: Table<Source = S>>(
 }
 
 impl Tail {
-    fn keep(&mut self, record: RecordBatch) {
+    fn keep(&mut self, record: RecordBatch) -> Result<(), ArrowError> {
         self.rows += record.num_rows();
         self.kept.push_back(record);
+        if self.kept.len() > MANY {
+            // Of an interface nearly every row is a batch of its own.
+            let schema = self.kept.front().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+            let one = concat_batches(&schema, self.kept.make_contiguous().iter())?;
+            self.kept = VecDeque::from([one]);
+        }
         while self.rows > self.most {
-            let Some(oldest) = self.kept.pop_front() else { return };
+            let Some(oldest) = self.kept.pop_front() else { break };
             let surplus = (self.rows - self.most).min(oldest.num_rows());
             self.rows -= surplus;
             if surplus < oldest.num_rows() {
                 self.kept.push_front(oldest.slice(surplus, oldest.num_rows() - surplus));
             }
         }
+        Ok(())
     }
 }

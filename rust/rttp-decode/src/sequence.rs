@@ -43,6 +43,8 @@ pub struct Sequence {
     seen: Box<[u64; (WINDOW / 64) as usize]>,
     lowest: u64,
     highest: u64,
+    /// The sender's newest clock since the last restart, ns.
+    newest_ns: u64,
     /// Different numbers since the last restart.
     here: u64,
     /// What earlier starts of the sender left missing.
@@ -65,6 +67,7 @@ impl Sequence {
             seen: Box::new([0; (WINDOW / 64) as usize]),
             lowest: 0,
             highest: 0,
+            newest_ns: 0,
             here: 0,
             lost_before: 0,
             received: 0,
@@ -74,8 +77,18 @@ impl Sequence {
         }
     }
 
-    /// Takes the next pulse's number: how it fits, and how many numbers it jumped over.
-    pub fn take(&mut self, number: u32) -> (Order, u32) {
+    /// Takes the next pulse's number, and its sender's clock if it has one: how it fits, and how many numbers it jumped
+    /// over.
+    ///
+    /// What the network doubles or delays is as old as it was. So a number that was seen, or is too far behind to tell,
+    /// with a clock newer than any before, is that of a sender that started anew.
+    pub fn take(&mut self, number: u32, sent_ns: Option<u64>) -> (Order, u32) {
+        let is_newer = sent_ns.is_some_and(|ns| ns > self.newest_ns);
+        self.newest_ns = self.newest_ns.max(sent_ns.unwrap_or(0));
+        self.judge(number, is_newer)
+    }
+
+    fn judge(&mut self, number: u32, is_newer: bool) -> (Order, u32) {
         if self.here == 0 {
             self.start(u64::from(number) | 1 << 32);
             return (Order::New, 0);
@@ -93,6 +106,9 @@ impl Sequence {
         }
         let behind = self.highest - number;
         if behind > RESTART {
+            return self.restart(number);
+        }
+        if is_newer && (behind >= WINDOW || self.bit(number)) {
             return self.restart(number);
         }
         if behind >= WINDOW {
@@ -175,7 +191,7 @@ mod tests {
     fn fed(numbers: impl IntoIterator<Item = u32>) -> Sequence {
         let mut sequence = Sequence::new();
         for number in numbers {
-            sequence.take(number);
+            sequence.take(number, None);
         }
         sequence
     }
@@ -210,8 +226,21 @@ mod tests {
     #[test]
     fn what_is_too_old_to_tell_is_not_counted_as_received() {
         let mut sequence = fed(0..10_000);
-        assert_eq!(sequence.take(10), (Order::Old, 0));
+        assert_eq!(sequence.take(10, None), (Order::Old, 0));
         assert_eq!(counts(&sequence), (10_000, 0, 0, 1, 0));
+    }
+
+    #[test]
+    fn a_sender_that_starts_anew_nearby_is_told_by_its_clock() {
+        for first_run in [100, 20_000] {
+            let mut sequence = Sequence::new();
+            (0..first_run).for_each(|n| assert_eq!(sequence.take(n, Some(1_000 + u64::from(n))), (Order::New, 0)));
+            // A duplicate is as old as it was.
+            assert_eq!(sequence.take(first_run - 1, Some(999 + u64::from(first_run))), (Order::Duplicate, 0));
+            assert_eq!(sequence.take(0, Some(1_000_000)), (Order::Restart, 0));
+            assert_eq!(sequence.take(3, Some(1_000_001)), (Order::New, 2));
+            assert_eq!(counts(&sequence), (u64::from(first_run) + 2, 2, 1, 0, 1));
+        }
     }
 
     #[test]
@@ -219,10 +248,10 @@ mod tests {
         let mut sequence = fed([0]);
         for step in [1, 63, 64, 65, 4095, 4096, 4097] {
             let next = sequence.highest as u32 + step;
-            assert_eq!(sequence.take(next), (Order::New, step - 1));
-            assert_eq!(sequence.take(next), (Order::Duplicate, 0));
+            assert_eq!(sequence.take(next, None), (Order::New, step - 1));
+            assert_eq!(sequence.take(next, None), (Order::Duplicate, 0));
             if step > 1 {
-                assert_eq!(sequence.take(next - 1), (Order::Late, 0), "{step}");
+                assert_eq!(sequence.take(next - 1, None), (Order::Late, 0), "{step}");
             }
         }
     }

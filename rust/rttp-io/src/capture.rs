@@ -8,6 +8,7 @@ mod live;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -24,7 +25,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// # Errors
 /// The system's reason.
 pub fn open(path: &Path, follow: bool) -> io::Result<Box<dyn Read + Send>> {
-    from_file(File::open(path)?, follow)
+    // A FIFO without a writer would hold an ordinary open until one comes.
+    from_file(File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?, follow)
 }
 
 /// A capture on standard input.

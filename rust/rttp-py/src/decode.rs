@@ -22,6 +22,7 @@ use rttp_decode::column::{Column, MESSAGES, Output, PULSES};
 use rttp_decode::decoder::{Decoder, Filled, Gather, Keep, Moment, Options, Ports, Warnings};
 use rttp_decode::dialect::{NAMES, Rules};
 use rttp_decode::filter::{self, ColumnKind, Filter};
+use rttp_decode::parquet::Parquet;
 use rttp_decode::rows::{Next, Rows, Shape};
 use rttp_decode::select::Selector;
 use rttp_decode::summary::{Capture, CaptureInterface, Summary};
@@ -39,6 +40,9 @@ struct Work {
     rows: Rows,
     warnings: Warnings,
     names: Vec<String>,
+    summary: Summary,
+    selector: Selector,
+    chosen: Vec<u32>,
     ended: bool,
     header_written: bool,
 }
@@ -51,15 +55,12 @@ struct Progress {
     rows: AtomicU64,
 }
 
-#[pyclass(module = "rttp_cli._core")]
+#[pyclass(frozen, module = "rttp_cli._core")]
 pub(crate) struct Decode {
     work: Arc<Mutex<Work>>,
     progress: Arc<Progress>,
     stop: Arc<AtomicBool>,
     drops: Vec<capture::Drops>,
-    summary: Summary,
-    selector: Option<Selector>,
-    chosen: Vec<u32>,
     _signals: StopOnSignals,
 }
 
@@ -124,23 +125,17 @@ impl Decode {
             rows,
             warnings: Warnings::default(),
             names: asked.captures.clone(),
+            summary: Summary::new(),
+            selector: selector()?,
+            chosen: Vec::new(),
             ended: false,
             header_written: false,
         };
-        Ok(Decode {
-            work: Arc::new(Mutex::new(work)),
-            progress: Arc::default(),
-            stop,
-            drops,
-            summary: Summary::new(),
-            selector: Some(selector()?),
-            chosen: Vec::new(),
-            _signals: signals,
-        })
+        Ok(Decode { work: Arc::new(Mutex::new(work)), progress: Arc::default(), stop, drops, _signals: signals })
     }
 
     /// The next rows as text, `None` at the end.
-    fn lines<'py>(&mut self, py: Python<'py>, form: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    fn lines<'py>(&self, py: Python<'py>, form: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let as_csv = match form {
             "jsonl" => false,
             "csv" => true,
@@ -187,20 +182,35 @@ impl Decode {
         PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
     }
 
+    /// Writes all rows into a file as Parquet, with texts in its footer; how many.
+    fn write_parquet(&self, py: Python<'_>, path: PathBuf, texts: Vec<(String, String)>) -> PyResult<u64> {
+        let failed =
+            |e: &dyn std::fmt::Display| CoreError::new_err(("unwritable", format!("`{}`: {e}", path.display())));
+        py.detach(|| {
+            let rows = Stream::start(self).map_err(|e| failed(&e))?;
+            let out = File::create(&path).map_err(|e| failed(&e))?;
+            let out = BufWriter::with_capacity(1 << 20, out);
+            let mut file = Parquet::new(out, &rows.schema(), texts).map_err(|e| failed(&e))?;
+            for record in rows {
+                let record = record.map_err(|e| PyRuntimeError::new_err(e.to_string()))?;
+                file.write(&record).map_err(|e| failed(&e))?;
+            }
+            let (mut out, written) = file.finish().map_err(|e| failed(&e))?;
+            io::Write::flush(&mut out).map_err(|e| failed(&e))?;
+            Ok(written)
+        })
+    }
+
     /// Reads on into the summary for so many seconds; whether there is more.
-    fn summarise(&mut self, py: Python<'_>, seconds: f64) -> bool {
-        let Decode { work, progress, stop, summary, selector, chosen, .. } = self;
+    fn summarise(&self, py: Python<'_>, seconds: f64) -> bool {
         let until = Instant::now() + Duration::from_secs_f64(seconds.clamp(0.0, 3600.0));
         py.detach(|| {
-            let mut work = lock(work);
-            let Some(selector) = selector else { return false };
+            let mut work = lock(&self.work);
             loop {
-                let filled = work.fill(progress, stop);
-                let intake = work.decoder.intake();
-                selector.select(&intake.batch, &work.names, chosen);
-                summary.add(&intake.batch, chosen);
-                summary.add_messages(&intake.messages);
-                progress.rows.fetch_add(chosen.len() as u64, Ordering::Relaxed);
+                let filled = work.fill_chosen(&self.progress, &self.stop);
+                let Work { decoder, summary, chosen, selector, .. } = &mut *work;
+                summary.add(&decoder.intake().batch, chosen);
+                summary.add_messages(&decoder.intake().messages);
                 if filled == Filled::End || selector.is_done() {
                     return false;
                 }
@@ -216,36 +226,31 @@ impl Decode {
         py.detach(|| {
             let work = lock(&self.work);
             let captures = work.names.iter().enumerate().map(|(i, name)| work.capture(i, name)).collect();
-            let document = self.summary.document(captures, work.decoder.intake(), &work.warnings, flows);
+            let document = work.summary.document(captures, work.decoder.intake(), &work.warnings, flows);
             serde_json::to_string(&document).map_err(|e| PyRuntimeError::new_err(e.to_string()))
         })
     }
 
     /// Writes the packets of all chosen rows as a capture; how many.
-    fn write(&mut self, py: Python<'_>, path: PathBuf, form: &str, comment: Option<String>) -> PyResult<u64> {
+    fn write(&self, py: Python<'_>, path: PathBuf, form: &str, comment: Option<String>) -> PyResult<u64> {
         let format = match form {
             "pcap" => Format::Pcap,
             "pcapng" => Format::Pcapng,
             other => return Err(PyValueError::new_err(format!("`{other}` is no form of capture"))),
         };
-        let Decode { work, progress, stop, selector, chosen, .. } = self;
         let unwritable =
             |e: &dyn std::fmt::Display| CoreError::new_err(("unwritable", format!("`{}`: {e}", path.display())));
         py.detach(|| {
-            let mut work = lock(work);
-            let Some(selector) = selector else { return Ok(0) };
+            let mut work = lock(&self.work);
             let out = BufWriter::with_capacity(1 << 20, File::create(&path).map_err(|e| unwritable(&e))?);
             let mut writer = Writer::new(out, format, comment.as_deref()).map_err(|e| unwritable(&e))?;
             let mut written = 0;
             loop {
-                let filled = work.fill(progress, stop);
-                let intake = work.decoder.intake();
-                selector.select(&intake.batch, &work.names, chosen);
-                for row in chosen.iter() {
+                let filled = work.fill_chosen(&self.progress, &self.stop);
+                for row in &work.chosen {
                     written += u64::from(work.put(&mut writer, *row).map_err(|e| unwritable(&e))?);
                 }
-                progress.rows.fetch_add(chosen.len() as u64, Ordering::Relaxed);
-                if filled == Filled::End || selector.is_done() {
+                if filled == Filled::End || work.selector.is_done() {
                     let mut out = writer.finish().map_err(|e| unwritable(&e))?;
                     io::Write::flush(&mut out).map_err(|e| unwritable(&e))?;
                     return Ok(written);
@@ -262,14 +267,22 @@ impl Decode {
     }
 
     /// The first warnings (capture, packet, offset, slug, text, whether it is fatal) and how many there are in all.
-    fn warnings(&self) -> (Vec<Warned>, u64) {
-        let work = lock(&self.work);
-        let name = |file: usize| work.names.get(file).cloned().unwrap_or_default();
-        let listed =
-            work.warnings.list.iter().map(|(file, w)| {
+    fn warnings(&self, py: Python<'_>) -> (Vec<Warned>, u64) {
+        // Whoever has the lock may need Python's to give it back.
+        py.detach(|| {
+            let work = lock(&self.work);
+            let name = |file: usize| work.names.get(file).cloned().unwrap_or_default();
+            let listed = work.warnings.list.iter().map(|(file, w)| {
                 (name(*file), w.packet, w.offset, w.problem.slug(), w.to_string(), w.problem.is_fatal())
             });
-        (listed.collect(), work.warnings.count)
+            (listed.collect(), work.warnings.count)
+        })
+    }
+
+    /// Pulses so far that came in several IP fragments.
+    #[getter]
+    fn reassembled(&self, py: Python<'_>) -> u64 {
+        py.detach(|| lock(&self.work).decoder.intake().counters.reassembled)
     }
 
     /// Whether Ctrl-C or SIGTERM ended it.
@@ -286,8 +299,8 @@ impl Decode {
 
     /// Names and units of the columns' types, in order.
     #[getter]
-    fn columns(&self) -> Vec<String> {
-        lock(&self.work).rows.schema().fields().iter().map(|f| f.name().clone()).collect()
+    fn columns(&self, py: Python<'_>) -> Vec<String> {
+        py.detach(|| lock(&self.work).rows.schema().fields().iter().map(|f| f.name().clone()).collect())
     }
 }
 
@@ -302,6 +315,15 @@ impl Work {
         let filled = self.decoder.fill(&mut self.warnings);
         self.ended = filled == Filled::End;
         self.tell(progress);
+        filled
+    }
+
+    /// The same, and the rows of it that are wanted.
+    fn fill_chosen(&mut self, progress: &Progress, stop: &AtomicBool) -> Filled {
+        let filled = self.fill(progress, stop);
+        let Work { decoder, selector, names, chosen, .. } = self;
+        selector.select(&decoder.intake().batch, names, chosen);
+        progress.rows.fetch_add(chosen.len() as u64, Ordering::Relaxed);
         filled
     }
 
@@ -369,11 +391,13 @@ impl Work {
 /// The thread ends with the rows, with Ctrl-C, or with the stream, whose end it meets at its next batch.
 struct Stream {
     schema: SchemaRef,
-    records: Receiver<Result<RecordBatch, ArrowError>>,
+    /// `None` is the end: a thread that is gone without it has failed.
+    records: Receiver<Option<Result<RecordBatch, ArrowError>>>,
+    ended: bool,
 }
 
 /// Batches that wait for the reader at most.
-const AHEAD: usize = 16;
+const AHEAD: usize = 4;
 
 impl Stream {
     fn start(decode: &Decode) -> io::Result<Stream> {
@@ -382,18 +406,19 @@ impl Stream {
         let (sender, records) = sync_channel(AHEAD);
         let read = move || loop {
             let next = lock(&work).next(&progress, &stop);
+            let ended = matches!(next, Ok(Next::End) | Err(_));
             let sent = match next {
-                Ok(Next::Rows(record)) => sender.send(Ok(record)),
-                Ok(Next::More | Next::Wait) => Ok(()),
-                Ok(Next::End) => return,
-                Err(error) => sender.send(Err(error)),
+                Ok(Next::Rows(record)) => sender.send(Some(Ok(record))),
+                Ok(Next::More | Next::Wait) => continue,
+                Ok(Next::End) => sender.send(None),
+                Err(error) => sender.send(Some(Err(error))),
             };
-            if sent.is_err() {
+            if sent.is_err() || ended {
                 return;
             }
         };
         thread::Builder::new().name("rttp-decode".into()).spawn(read)?;
-        Ok(Stream { schema, records })
+        Ok(Stream { schema, records, ended: false })
     }
 }
 
@@ -401,7 +426,13 @@ impl Iterator for Stream {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.records.recv().ok()
+        if self.ended {
+            return None;
+        }
+        let failed = || Some(Err(ArrowError::ComputeError("the thread that decodes is gone".into())));
+        let next = self.records.recv().unwrap_or_else(|_| failed());
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
     }
 }
 

@@ -85,6 +85,8 @@ struct Skipped {
     ip_fragments_lost: u64,
     other_port: u64,
     outside: u64,
+    /// With fields that cannot be: the warnings say which.
+    left_out: u64,
 }
 
 #[derive(Serialize, Debug)]
@@ -94,6 +96,8 @@ struct Pulses {
     cut: u64,
     guessed: u64,
     envelopes: u64,
+    /// Of flows beyond those that are kept apart.
+    without_flow: u64,
     bytes: u64,
     first_ns: Option<u64>,
     last_ns: Option<u64>,
@@ -234,14 +238,15 @@ impl Summary {
         let (flows, sequence) = self.flow_entries(intake.flows.all(), most);
         let mut events: Vec<EventEntry> = self.events.iter().map(|(key, e)| event(key, e, &name)).collect();
         events.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| (&a.source, a.slug).cmp(&(&b.source, b.slug))));
+        let read: u64 = captures.iter().map(|capture| capture.packets).sum();
         let warnings = WarningList {
             count: warnings.count,
             list: warnings.list.iter().map(|(file, w)| warning(name(*file as u32), w)).collect(),
         };
         Document {
             schema: "rttp.summary/1",
-            packets: packets(&intake.counters, intake.fragments_lost()),
-            pulses: self.pulses(),
+            packets: packets(&intake.counters, intake.fragments_lost(), read),
+            pulses: self.pulses(intake.counters.without_flow),
             sequence,
             messages: Messages {
                 complete: self.ended(State::Complete),
@@ -266,7 +271,7 @@ impl Summary {
         }
     }
 
-    fn pulses(&self) -> Pulses {
+    fn pulses(&self, without_flow: u64) -> Pulses {
         let some = self.first_ns <= self.last_ns;
         let named = |names: &[Named], n: usize| names.iter().find(|k| k.value == n as u128).map(|k| k.name);
         let kinds = self.kinds.iter().enumerate().filter(|(_, n)| **n > 0);
@@ -278,6 +283,7 @@ impl Summary {
             cut: self.cut,
             guessed: self.guessed,
             envelopes: self.envelopes,
+            without_flow,
             bytes: self.bytes,
             first_ns: some.then_some(self.first_ns),
             last_ns: some.then_some(self.last_ns),
@@ -400,7 +406,7 @@ fn numbers(flow: &Flow) -> Numbers {
     }
 }
 
-fn packets(counters: &Counters, ip_fragments_lost: u64) -> Packets {
+fn packets(counters: &Counters, ip_fragments_lost: u64, read: u64) -> Packets {
     let last_ns = counters.first_ns.map(|_| counters.last_ns);
     Packets {
         total: counters.packets,
@@ -416,6 +422,7 @@ fn packets(counters: &Counters, ip_fragments_lost: u64) -> Packets {
             ip_fragments_lost,
             other_port: counters.other,
             outside: counters.outside,
+            left_out: if counters.ended { read.saturating_sub(counters.packets) } else { 0 },
         },
     }
 }

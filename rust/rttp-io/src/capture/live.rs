@@ -6,13 +6,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use libc::{c_int, c_void, socklen_t};
+use libc::{c_void, socklen_t};
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt, sockopt};
 use nix::sys::time::{TimeSpec, TimeVal};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
 use crate::error::Error;
 
@@ -36,15 +36,13 @@ pub type Drops = Arc<AtomicU64>;
 pub fn live(interface: &str) -> Result<(Box<dyn Read + Send>, Drops), Error> {
     let index = if_nametoindex(interface)
         .map_err(|e| Error::Interface(format!("no interface `{interface}` ({})", e.desc())))?;
-    let socket =
-        Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(c_int::from(ALL.to_be())))).map_err(|e| match e
-            .kind()
-        {
-            io::ErrorKind::PermissionDenied => {
-                Error::Forbidden { what: "capturing on an interface needs CAP_NET_RAW".into(), source: e }
-            }
-            _ => Error::Socket { call: "socket(AF_PACKET)", source: e },
-        })?;
+    // Without a protocol nothing arrives before the socket is bound, not even packets of other interfaces.
+    let socket = Socket::new(Domain::PACKET, Type::RAW, None).map_err(|e| match e.kind() {
+        io::ErrorKind::PermissionDenied => {
+            Error::Forbidden { what: "capturing on an interface needs CAP_NET_RAW".into(), source: e }
+        }
+        _ => Error::Socket { call: "socket(AF_PACKET)", source: e },
+    })?;
     let failed = |call| move |source: io::Error| Error::Socket { call, source };
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true).map_err(|e| failed("SO_TIMESTAMPNS")(e.into()))?;
     if setsockopt(&socket, sockopt::RcvBufForce, &ROOM).is_err() {
