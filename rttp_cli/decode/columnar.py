@@ -1,7 +1,7 @@
 """Rows as Parquet and as Arrow IPC, and folders of Parquet files that grow by one capture at a time.
 
-Parquet is written by the core, Arrow files from any stream of record batches. A file gets its name when it is whole: what
-a reader finds under that name can be read.
+Parquet is written by the core, Arrow files from any stream of record batches. A file gets its name when it is whole:
+what a reader finds under that name can be read.
 """
 
 from __future__ import annotations
