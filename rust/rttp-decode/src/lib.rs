@@ -1,7 +1,7 @@
 //! Datagrams of captures as rows of pulses, as messages, as a summary.
 //!
 //! Reading order: [`decoder`] reads captures into a [`batch`]; [`dialect`] and [`flow`] decide what a datagram is,
-//! [`sequence`] and [`message`] what it means among the others; [`column`] lists what is known of a row and [`cells`]
+//! [`sequence`] and [`message`] what it means among the others; [`mod@column`] lists what is known of a row and [`cells`]
 //! gathers it; [`filter`] and [`select`] choose rows; [`rows`], [`arrow`], [`mod@parquet`] and [`summary`] write them down. No file is opened and no
 //! clock is read here.
 #![forbid(unsafe_code)]

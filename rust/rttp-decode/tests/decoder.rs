@@ -161,6 +161,15 @@ fn envelopes_are_shown_as_what_they_are() {
 }
 
 #[test]
+fn an_envelope_that_the_capture_cut_is_cut_and_nobodys_fault() {
+    let envelope = r#"{"header":{"version":1,"priority":9},"payload":{"type":"x"}}"#.as_bytes().to_vec();
+    let all = [Sent { snapped: Some(30), ..sent(0, envelope) }];
+    assert_eq!(column(&all, options(), "reject"), [json!(null)]);
+    assert_eq!(column(&all, options(), "dialect"), ["json"]);
+    assert_eq!(summarised(&[pcap(&all)], options())["pulses"]["cut"], 1);
+}
+
+#[test]
 fn payloads_are_without_header_tail_and_tag() {
     let mut header = Header::new(Kind::Data, SeqId(0), START_NS);
     header.flags = 0x40 | FLAG_FEC;
@@ -245,6 +254,38 @@ fn messages_are_gathered_across_flows_and_batches() {
             (json!("192.0.2.2"), json!("incomplete"), json!(2), json!(null)),
         ]
     );
+}
+
+#[test]
+fn a_sender_that_starts_anew_completes_none_of_its_old_messages() {
+    // Fragment 0, another start far away, and fragment 0 of the first start's number again.
+    let all = [sent(0, pulse(10, 2, 0)), sent(1, pulse(3_000_000_000, 1, 0)), sent(2, pulse(10, 2, 0))];
+    let wanted = Wanted { messages: true, filter: Some("fragment_count == 2"), ..Wanted::default() };
+    let states = rows(&all, options(), &wanted).iter().map(|m| m["state"].clone()).collect::<Vec<_>>();
+    assert_eq!(states, ["incomplete", "incomplete"]);
+}
+
+#[test]
+fn an_index_beyond_the_message_is_a_repair_symbol_of_rttp1_alone() {
+    let fields = [("fragment_count", 2), ("fragment_index", 7), ("timestamp_ns", u128::from(START_NS))];
+    let given = fields.map(|(name, value)| (name.to_owned(), codec::Value::Uint(value)));
+    let all = [sent(0, codec::emit(&STRUCT74, &given, START_NS).unwrap())];
+    let asked = Options { rules: Rules { strict: false, asked: Some(1) }, ..options() };
+    assert_eq!(rows(&all, asked, &Wanted { messages: true, ..Wanted::default() }), [json!(null); 0]);
+}
+
+#[test]
+fn a_batch_ends_with_its_bytes_not_only_with_its_rows() {
+    let large = emitted(&Header::new(Kind::Data, SeqId(0), START_NS), &vec![7; 60_000]);
+    let all: Vec<Sent> = (0..600).map(|us| sent(us, large.clone())).collect();
+    let mut decoder = decoder(&[pcap(&all)], Options { keep: Keep::Payload, ..options() });
+    let mut seen = (0, 0);
+    drained(&mut decoder, |decoder| {
+        let batch = &decoder.intake().batch;
+        seen = (seen.0 + batch.rows.len(), seen.1.max(batch.kept_bytes_in_all()));
+    });
+    assert_eq!(seen.0, 600);
+    assert!(seen.1 < 17 << 20, "{} bytes in a batch", seen.1);
 }
 
 fn summarised(captures: &[Vec<u8>], options: Options) -> Value {

@@ -98,6 +98,21 @@ mod tests {
     }
 
     #[test]
+    fn a_fifo_without_a_writer_is_a_wait_and_no_open_that_never_ends() {
+        let path = std::env::temp_dir().join(format!("rttp-fifo-{}", std::process::id()));
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut source = open(&path, false).unwrap();
+        let mut buffer = [0; 8];
+        assert_eq!(source.read(&mut buffer).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let mut writer = File::options().write(true).open(&path).unwrap();
+        writer.write_all(b"abc").unwrap();
+        assert_eq!(source.read(&mut buffer).unwrap(), 3);
+        drop(writer);
+        assert_eq!(source.read(&mut buffer).unwrap(), 0);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
     fn the_end_of_a_growing_file_is_a_wait() {
         let path = std::env::temp_dir().join(format!("rttp-growing-{}", std::process::id()));
         let mut writer = File::create(&path).unwrap();

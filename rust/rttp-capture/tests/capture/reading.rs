@@ -232,3 +232,62 @@ fn a_source_that_fails_is_said_to_be_unreadable_behind_what_it_gave() {
     let (_, warnings) = all(&mut Reader::over(folder));
     assert!(warnings[0].starts_with("byte 0: cannot be read: ") && warnings.len() == 1, "{warnings:?}");
 }
+
+/// Gives its parts one by one, with a timeout behind each.
+struct Halting {
+    parts: std::vec::IntoIter<Vec<u8>>,
+    halts: bool,
+}
+
+impl Read for Halting {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.halts = !self.halts;
+        if !self.halts {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let part = self.parts.next().unwrap_or_default();
+        room[..part.len()].copy_from_slice(&part);
+        Ok(part.len())
+    }
+}
+
+#[test]
+fn a_pause_inside_a_record_whose_rest_comes_at_the_next_look_is_no_damage() {
+    let packets: Vec<(u64, Vec<u8>)> = (0..4).map(|i| (i, vec![i as u8; 30])).collect();
+    let of_pcap = pcap(&packets.iter().map(|(at, data)| (1_700_000_000, *at as u32, data.clone())).collect::<Vec<_>>());
+    for file in [of_pcap, crate::files::pcapng(Order::Little, &packets)] {
+        for cut in 1..file.len() {
+            let parts = vec![file[..cut].to_vec(), file[cut..].to_vec()].into_iter();
+            let (packets, warnings) = all(&mut Reader::over(Halting { parts, halts: false }));
+            assert_eq!((packets.len(), warnings), (4, vec![]), "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn blocks_without_packets_give_their_reader_a_chance_to_stop() {
+    let mut file = section(Order::Little);
+    (0..10_000).for_each(|_| file.extend(block(Order::Little, 5, &[0; 8])));
+    let mut reader = Reader::over(&file[..]);
+    assert!(matches!(reader.next(), Step::Wait));
+    assert!(matches!(reader.next(), Step::Wait));
+    assert!(matches!(reader.next(), Step::End));
+}
+
+#[test]
+fn names_of_interfaces_are_cut_to_what_anybody_reads() {
+    let long = option(Order::Little, 2, &[b'n'; 5_000]);
+    let file = [section(Order::Little), interface(Order::Little, ETHERNET, 0, &long)].concat();
+    let mut reader = Reader::over(&file[..]);
+    assert_eq!(all(&mut reader), (vec![], vec![]));
+    assert_eq!(reader.interfaces()[0].name.as_deref(), Some(&*"n".repeat(256)));
+}
+
+#[test]
+fn a_lost_byte_takes_one_block_with_it_and_not_the_alignment_of_the_rest() {
+    let packets: Vec<_> = (0..20).map(|i| (i, vec![7; 30])).collect();
+    let mut file = crate::files::pcapng(Order::Little, &packets);
+    file.remove(52 + 64 * 5 + 40);
+    let (packets, warnings) = read(&file);
+    assert_eq!((packets.len(), warnings.len()), (19, 1), "{warnings:?}");
+}
