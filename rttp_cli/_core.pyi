@@ -642,6 +642,8 @@ class DecodeAsked(TypedDict):
     """Checked beforehand by `check_filter`."""
     messages: bool
     """Rows are messages, not pulses."""
+    gather: Literal["no", "fragmented", "all"]
+    """Which messages are gathered: a summary counts those of one pulse by itself."""
     fields: list[str] | None
     """Columns in their order; `None` for all but the payload."""
     keep: Literal["head", "payload", "packet"]
@@ -702,9 +704,6 @@ class Decode:
     @property
     def drops(self) -> int:
         """Packets that the kernel dropped before a live capture had them."""
-    @property
-    def columns(self) -> list[str]:
-        """Names of the columns that come out."""
 
 def check_filter(text: str, messages: bool) -> tuple[int, int, str, str | None] | None:
     """What is wrong with a filter: place and length in characters, message, hint; `None` if nothing is."""

@@ -67,6 +67,7 @@ def request(options: DecodeOptions, form: Form) -> _core.DecodeAsked:
         "strict": options.strict,
         "filter": _where(options),
         "messages": options.messages,
+        "gather": "all" if options.messages else "fragmented" if form == "summary" else "no",
         "fields": None if options.fields is None else list(options.fields),
         "keep": "packet" if form in ("pcap", "pcapng") else "payload" if payload else "head",
         "every": options.every,

@@ -1,7 +1,5 @@
 //! From captures to batches of rows: packets to datagrams to flows to judged pulses.
 
-use std::fmt::Write;
-
 use rttp_capture::{Datagram, Dissector, Foreign, Found, Merge, Packet, Step, Warning, simple};
 use rttp_proto::dialect::Extent;
 use rttp_proto::dialects::{MAGIC, rttp1};
@@ -9,7 +7,7 @@ use rttp_proto::reject::{Reject, Slug};
 
 use crate::batch::{Batch, CUT, NO_VLAN, ROWS};
 use crate::dialect::{Choice, DialectCode, Ground, JSON, Judged, RTTP1, Rules, of};
-use crate::envelope;
+use crate::envelope::{self, EnvelopeHeader};
 use crate::flow::{Flows, NO_FLOW};
 use crate::head::Head;
 use crate::message::{Gatherer, Message, Part};
@@ -351,7 +349,7 @@ impl Intake {
         if row.accepted() && whole {
             self.number();
         }
-        self.keep(packet, datagram);
+        self.keep(packet, datagram, found);
     }
 
     /// The sequence number and the message of the row added last.
@@ -392,7 +390,7 @@ impl Intake {
 
     /// Bytes that are kept beside the row added last.
     #[inline]
-    fn keep(&mut self, packet: &Packet<'_>, datagram: &Datagram<'_>) {
+    fn keep(&mut self, packet: &Packet<'_>, datagram: &Datagram<'_>, found: Option<(&str, EnvelopeHeader)>) {
         let Some(row) = self.batch.rows.last() else { return };
         let payload = || {
             let behind = datagram.payload.get(usize::from(row.header)..).unwrap_or(&[]);
@@ -400,9 +398,8 @@ impl Intake {
             behind.get(..length).unwrap_or(behind)
         };
         let (payload, length) = (payload(), row.length);
-        if let Some((text, header)) = envelope::recognise(payload)
-            && row.accepted()
-        {
+        let found = if row.dialect == JSON { found } else { envelope::recognise(payload) };
+        if let Some((text, header)) = found.filter(|_| row.accepted()) {
             self.batch.add_envelope(header, text);
         }
         match self.options.keep {
@@ -457,23 +454,5 @@ fn read_of(dialect: DialectCode, bytes: &[u8]) -> usize {
         // Scheme and number of repair symbols of the tail (`RTTP-1.5`).
         [_, _, flags, ..] if dialect == RTTP1 && flags & rttp1::FLAG_FEC != 0 => rttp1::HEADER + 2,
         _ => of(dialect).map_or(0, |d| d.fixed),
-    }
-}
-
-/// A port list as people read it.
-impl std::fmt::Display for Ports {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Ports::Any => f.write_str("any"),
-            Ports::Of(ports) => {
-                for (i, port) in ports.iter().enumerate() {
-                    if i > 0 {
-                        f.write_char(',')?;
-                    }
-                    write!(f, "{port}")?;
-                }
-                Ok(())
-            }
-        }
     }
 }

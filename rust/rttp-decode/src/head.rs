@@ -1,4 +1,6 @@
-//! The few header fields that the decoder itself needs of every pulse, by fixed places: a test holds them to the tables.
+//! The few header fields that the decoder itself needs of every pulse, at constant places, from the tables.
+
+use rttp_proto::dialects::{pulse128, rfc64, rttp1};
 
 use crate::batch::HEAD;
 use crate::dialect::{DialectCode, RTTP1};
@@ -8,16 +10,20 @@ const STRUCT74_LITTLE: DialectCode = 2;
 const PULSE128: DialectCode = 4;
 
 /// Where `rttp1`, the only dialect whose fields hang on flags, has them.
-pub(crate) const FLAGS_AT: usize = 2;
-const KIND_AT: usize = 3;
-const TIMESTAMP_AT: usize = 4;
-const SEQ_AT: usize = 12;
-const CONTEXT_AT: usize = 16;
-const COUNT_AT: usize = 60;
-const INDEX_AT: usize = 62;
-const FEC_REPAIR_AT: usize = 65;
-const WIDE_SEQUENCE_AT: usize = 20;
-const WIDE_TIMESTAMP_AT: usize = 36;
+pub(crate) const FLAGS_AT: usize = rttp1::TABLE.offset_of("flags");
+const KIND_AT: usize = rttp1::TABLE.offset_of("kind");
+// `struct74` has these at the same places: the test below.
+const PRIORITY_AT: usize = rttp1::TABLE.offset_of("priority");
+const TIMESTAMP_AT: usize = rttp1::TABLE.offset_of("timestamp_ns");
+const SEQ_AT: usize = rttp1::TABLE.offset_of("seq_id");
+const CONTEXT_AT: usize = rttp1::TABLE.offset_of("context_hash");
+const COUNT_AT: usize = rttp1::TABLE.offset_of("fragment_count");
+const INDEX_AT: usize = rttp1::TABLE.offset_of("fragment_index");
+const FEC_REPAIR_AT: usize = rttp1::TABLE.offset_of("fec_repair");
+const WIDE_SEQUENCE_AT: usize = pulse128::TABLE.offset_of("sequence");
+const WIDE_TIMESTAMP_AT: usize = pulse128::TABLE.offset_of("timestamp_ns");
+const WIDE_PRIORITY_AT: usize = pulse128::TABLE.offset_of("priority");
+const RFC64_PRIORITY_AT: usize = rfc64::TABLE.offset_of("priority");
 
 /// The first bytes of a pulse that keeps its dialect's rules, so that its fixed header is there.
 #[derive(Clone, Copy)]
@@ -86,7 +92,7 @@ impl<'a> Head<'a> {
     pub(crate) fn repair_announced(self) -> u16 {
         let [flags] = self.take(FLAGS_AT);
         let [repair] = self.take(FEC_REPAIR_AT);
-        if self.dialect == RTTP1 && flags & rttp_proto::dialects::rttp1::FLAG_FEC != 0 { repair.into() } else { 0 }
+        if self.dialect == RTTP1 && flags & rttp1::FLAG_FEC != 0 { repair.into() } else { 0 }
     }
 
     /// Whether it is a whole message.
@@ -104,9 +110,9 @@ impl<'a> Head<'a> {
     /// Priority, which every dialect has.
     pub(crate) fn priority(self) -> u8 {
         let at = match self.dialect {
-            RTTP1 | STRUCT74 | STRUCT74_LITTLE => 1,
-            PULSE128 => 53,
-            _ => 56,
+            RTTP1 | STRUCT74 | STRUCT74_LITTLE => PRIORITY_AT,
+            PULSE128 => WIDE_PRIORITY_AT,
+            _ => RFC64_PRIORITY_AT,
         };
         let [priority] = self.take(at);
         priority

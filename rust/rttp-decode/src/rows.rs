@@ -8,6 +8,7 @@ use arrow_schema::{ArrowError, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 
 use crate::arrow::Projection;
+use crate::batch::Batch;
 use crate::cells::Table;
 use crate::column::{Column, MESSAGES, OfMessage, OfPulse, PULSES};
 use crate::decoder::{Decoder, Filled, Warnings};
@@ -98,6 +99,25 @@ impl Rows {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// The wanted ones of a batch that is not written as rows, by index.
+    pub fn choose(&mut self, batch: &Batch) -> &[u32] {
+        self.selector.select(batch, &self.names, &mut self.chosen);
+        self.rows += self.chosen.len() as u64;
+        &self.chosen
+    }
+
+    /// Whether no more rows are wanted.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.selector.is_done()
+    }
+
+    /// Names of the captures.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// Reads on.

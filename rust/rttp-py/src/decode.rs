@@ -39,11 +39,7 @@ struct Work {
     decoder: Decoder,
     rows: Rows,
     warnings: Warnings,
-    names: Vec<String>,
     summary: Summary,
-    selector: Selector,
-    chosen: Vec<u32>,
-    ended: bool,
     header_written: bool,
 }
 
@@ -76,6 +72,7 @@ struct Asked {
     strict: bool,
     filter: Option<String>,
     messages: bool,
+    gather: String,
     fields: Option<Vec<String>>,
     keep: String,
     every: u64,
@@ -111,24 +108,22 @@ impl Decode {
             since: asked.since.map(moment),
             until: asked.until.map(moment),
             keep,
-            // A summary counts messages of one pulse by itself.
-            gather: if asked.messages { Gather::All } else { Gather::Fragmented },
+            gather: match asked.gather.as_str() {
+                "no" => Gather::No,
+                "fragmented" => Gather::Fragmented,
+                "all" => Gather::All,
+                other => return Err(PyValueError::new_err(format!("`{other}` cannot be gathered"))),
+            },
         };
-        let selector = || -> PyResult<Selector> {
-            let filter = asked.filter.as_deref().map(|text| compile(text, asked.messages)).transpose();
-            let filter = filter.map_err(|e| PyValueError::new_err(e.to_string()))?;
-            Ok(Selector::new(filter, asked.every, asked.head))
-        };
-        let rows = Rows::new(shape, selector()?, asked.captures.clone(), asked.tail);
+        let filter = asked.filter.as_deref().map(|text| compile(text, asked.messages)).transpose();
+        let filter = filter.map_err(|e| PyValueError::new_err(e.to_string()))?;
+        let selector = Selector::new(filter, asked.every, asked.head);
+        let rows = Rows::new(shape, selector, asked.captures, asked.tail);
         let work = Work {
             decoder: Decoder::new(Merge::new(sources), options),
             rows,
             warnings: Warnings::default(),
-            names: asked.captures.clone(),
             summary: Summary::new(),
-            selector: selector()?,
-            chosen: Vec::new(),
-            ended: false,
             header_written: false,
         };
         Ok(Decode { work: Arc::new(Mutex::new(work)), progress: Arc::default(), stop, drops, _signals: signals })
@@ -207,11 +202,14 @@ impl Decode {
         py.detach(|| {
             let mut work = lock(&self.work);
             loop {
-                let filled = work.fill_chosen(&self.progress, &self.stop);
-                let Work { decoder, summary, chosen, selector, .. } = &mut *work;
-                summary.add(&decoder.intake().batch, chosen);
-                summary.add_messages(&decoder.intake().messages);
-                if filled == Filled::End || selector.is_done() {
+                let filled = work.fill(&self.stop);
+                let Work { decoder, rows, summary, .. } = &mut *work;
+                let intake = decoder.intake();
+                summary.add(&intake.batch, rows.choose(&intake.batch));
+                summary.add_messages(&intake.messages);
+                let done = filled == Filled::End || rows.is_done();
+                work.tell(&self.progress);
+                if done {
                     return false;
                 }
                 if Instant::now() >= until {
@@ -225,7 +223,7 @@ impl Decode {
     fn summary(&self, py: Python<'_>, flows: usize) -> PyResult<String> {
         py.detach(|| {
             let work = lock(&self.work);
-            let captures = work.names.iter().enumerate().map(|(i, name)| work.capture(i, name)).collect();
+            let captures = work.rows.names().iter().enumerate().map(|(i, name)| work.capture(i, name)).collect();
             let document = work.summary.document(captures, work.decoder.intake(), &work.warnings, flows);
             serde_json::to_string(&document).map_err(|e| PyRuntimeError::new_err(e.to_string()))
         })
@@ -246,11 +244,14 @@ impl Decode {
             let mut writer = Writer::new(out, format, comment.as_deref()).map_err(|e| unwritable(&e))?;
             let mut written = 0;
             loop {
-                let filled = work.fill_chosen(&self.progress, &self.stop);
-                for row in &work.chosen {
-                    written += u64::from(work.put(&mut writer, *row).map_err(|e| unwritable(&e))?);
+                let filled = work.fill(&self.stop);
+                let Work { decoder, rows, .. } = &mut *work;
+                for row in rows.choose(&decoder.intake().batch) {
+                    written += u64::from(put(decoder, &mut writer, *row).map_err(|e| unwritable(&e))?);
                 }
-                if filled == Filled::End || work.selector.is_done() {
+                let done = filled == Filled::End || rows.is_done();
+                work.tell(&self.progress);
+                if done {
                     let mut out = writer.finish().map_err(|e| unwritable(&e))?;
                     io::Write::flush(&mut out).map_err(|e| unwritable(&e))?;
                     return Ok(written);
@@ -271,7 +272,7 @@ impl Decode {
         // Whoever has the lock may need Python's to give it back.
         py.detach(|| {
             let work = lock(&self.work);
-            let name = |file: usize| work.names.get(file).cloned().unwrap_or_default();
+            let name = |file: usize| work.rows.names().get(file).cloned().unwrap_or_default();
             let listed = work.warnings.list.iter().map(|(file, w)| {
                 (name(*file), w.packet, w.offset, w.problem.slug(), w.to_string(), w.problem.is_fatal())
             });
@@ -296,35 +297,17 @@ impl Decode {
     fn drops(&self) -> u64 {
         self.drops.iter().map(|d| d.load(Ordering::Relaxed)).sum()
     }
-
-    /// Names and units of the columns' types, in order.
-    #[getter]
-    fn columns(&self, py: Python<'_>) -> Vec<String> {
-        py.detach(|| lock(&self.work).rows.schema().fields().iter().map(|f| f.name().clone()).collect())
-    }
 }
 
 /// Capture, packet, offset, slug, text, whether nothing more of the capture was read.
 type Warned = (String, Option<u64>, u64, &'static str, String, bool);
 
 impl Work {
-    fn fill(&mut self, progress: &Progress, stop: &AtomicBool) -> Filled {
-        if stop.load(Ordering::Relaxed) || self.ended {
+    fn fill(&mut self, stop: &AtomicBool) -> Filled {
+        if stop.load(Ordering::Relaxed) {
             self.decoder.stop();
         }
-        let filled = self.decoder.fill(&mut self.warnings);
-        self.ended = filled == Filled::End;
-        self.tell(progress);
-        filled
-    }
-
-    /// The same, and the rows of it that are wanted.
-    fn fill_chosen(&mut self, progress: &Progress, stop: &AtomicBool) -> Filled {
-        let filled = self.fill(progress, stop);
-        let Work { decoder, selector, names, chosen, .. } = self;
-        selector.select(&decoder.intake().batch, names, chosen);
-        progress.rows.fetch_add(chosen.len() as u64, Ordering::Relaxed);
-        filled
+        self.decoder.fill(&mut self.warnings)
     }
 
     fn next(&mut self, progress: &Progress, stop: &AtomicBool) -> Result<Next, ArrowError> {
@@ -332,35 +315,15 @@ impl Work {
             self.decoder.stop();
         }
         let next = self.rows.next(&mut self.decoder, &mut self.warnings);
-        progress.rows.store(self.rows.rows(), Ordering::Relaxed);
         self.tell(progress);
         next
     }
 
     fn tell(&self, progress: &Progress) {
+        progress.rows.store(self.rows.rows(), Ordering::Relaxed);
         progress.packets.store(self.decoder.intake().counters.packets, Ordering::Relaxed);
-        let readers = (0..self.names.len()).filter_map(|i| self.decoder.merge().reader(i));
+        let readers = (0..self.rows.names().len()).filter_map(|i| self.decoder.merge().reader(i));
         progress.bytes.store(readers.map(rttp_capture::Reader::bytes_in).sum(), Ordering::Relaxed);
-    }
-
-    fn put<W: io::Write>(&self, writer: &mut Writer<W>, row: u32) -> Result<bool, rttp_capture::WriteError> {
-        let batch = &self.decoder.intake().batch;
-        let (Some(found), Some(kept)) = (batch.rows.get(row as usize), batch.kept.get(row as usize)) else {
-            return Ok(false);
-        };
-        let reader = self.decoder.merge().reader(found.file as usize);
-        let interface = reader.and_then(|r| r.interfaces().get(found.interface as usize));
-        let Some(interface) = interface else { return Ok(false) };
-        let packet = Packet {
-            number: found.packet,
-            offset: 0,
-            time_ns: found.time_ns,
-            interface: found.interface,
-            link: interface.link,
-            data: batch.kept_bytes(row as usize).unwrap_or(&[]),
-            original: kept.original,
-        };
-        writer.packet(interface, &packet).map(|()| true)
     }
 
     fn capture(&self, i: usize, name: &str) -> Capture {
@@ -384,6 +347,27 @@ impl Work {
             interfaces: reader.map_or_else(Vec::new, |r| r.interfaces().iter().map(interface).collect()),
         }
     }
+}
+
+/// Writes a row's packet, if it was kept; whether it was.
+fn put<W: io::Write>(decoder: &Decoder, writer: &mut Writer<W>, row: u32) -> Result<bool, rttp_capture::WriteError> {
+    let batch = &decoder.intake().batch;
+    let (Some(found), Some(kept)) = (batch.rows.get(row as usize), batch.kept.get(row as usize)) else {
+        return Ok(false);
+    };
+    let reader = decoder.merge().reader(found.file as usize);
+    let interface = reader.and_then(|r| r.interfaces().get(found.interface as usize));
+    let Some(interface) = interface else { return Ok(false) };
+    let packet = Packet {
+        number: found.packet,
+        offset: 0,
+        time_ns: found.time_ns,
+        interface: found.interface,
+        link: interface.link,
+        data: batch.kept_bytes(row as usize).unwrap_or(&[]),
+        original: kept.original,
+    };
+    writer.packet(interface, &packet).map(|()| true)
 }
 
 /// Rows for whoever reads Arrow, decoded by a thread of their own: a writer of Parquet costs more than decoding.

@@ -12,7 +12,8 @@ const FLAGS: &[Named] = &[Named { value: 1, name: "URI_ANCHORED" }];
 
 /// The 128-byte layout.
 pub static PULSE128: Dialect = TABLE;
-const TABLE: Dialect = Dialect {
+/// The same as a constant, for offsets that are constants.
+pub const TABLE: Dialect = Dialect {
     name: "pulse128",
     order: Order::Big,
     fixed: LENGTH,

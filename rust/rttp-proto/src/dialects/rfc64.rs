@@ -10,7 +10,8 @@ const LENGTH: usize = 64;
 
 /// The layout with a magic, exactly 64 bytes.
 pub static RFC64: Dialect = TABLE;
-const TABLE: Dialect = Dialect {
+/// The same as a constant, for offsets that are constants.
+pub const TABLE: Dialect = Dialect {
     name: "rfc64",
     order: Order::Big,
     fixed: LENGTH,

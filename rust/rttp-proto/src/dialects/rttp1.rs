@@ -81,7 +81,8 @@ const FEC: Presence = Presence::Flag(FLAG_FEC, "FEC");
 
 /// The default dialect.
 pub static RTTP1: Dialect = TABLE;
-const TABLE: Dialect = Dialect {
+/// The same as a constant, for offsets that are constants.
+pub const TABLE: Dialect = Dialect {
     name: "rttp1",
     order: Order::Big,
     fixed: HEADER,
