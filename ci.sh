@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-GATES=(setup format clippy ruff mypy imports rust python docs)
+GATES=(setup format clippy ruff mypy imports rust python latency docs)
 VENV=$PWD/.venv
 
 die() {
@@ -102,6 +102,27 @@ gate_rust() {
 gate_python() {
   native
   "$VENV/bin/python" -m pytest
+}
+
+# Runs a command whose exit code must be one of those named.
+exits() {
+  local wanted=$1 code=0
+  shift
+  "$@" >/dev/null || code=$?
+  [[ " $wanted " == *" $code "* ]] || die "exit code $code, expected $wanted: $*"
+}
+
+# Our own gates on our own run: a busy machine may be inconclusive, and no absolute time is asserted.
+gate_latency() {
+  native
+  local folder rttp=$VENV/bin/rttp
+  folder=$(mktemp -d)
+  exits "0 6" "$rttp" bench ci-smoke --quiet --set run.duration=5s --out "$folder/run.json"
+  exits "0 6" "$rttp" gate "$folder/run.json"
+  exits 1 "$rttp" gate "$folder/run.json" --expr 'samples < 1'
+  # No run of seconds has the samples to tell.
+  exits 6 "$rttp" gate "$folder/run.json" --no-profile-gates --expr 'p99.99999 > 1h'
+  rm -r "$folder"
 }
 
 gate_docs() {

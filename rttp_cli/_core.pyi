@@ -4,7 +4,7 @@ Every function over a batch releases the GIL. Batches cross this border, never s
 Requirement numbers (`RTTP-3.2`) refer to docs/PROTOCOL.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypedDict, final
 
 from typing_extensions import Buffer
@@ -217,6 +217,8 @@ class ServerDict(TallyDict):
 
     answers_dropped: int
     receive_buffer: int
+    syscalls: int
+    """On its socket."""
     usage: UsageDict
     asked: list[AskedDict]
 
@@ -279,6 +281,8 @@ class HistogramsDict(TypedDict):
     """From the scheduled send to the answer; a lost pulse is a sample at its timeout."""
     service: str
     """From the actual send to the answer; a lost pulse is a sample at its timeout."""
+    undisturbed: str
+    """`response` of the pulses that met no stall of a watched core; empty where none was watched."""
     lateness: str
     """From the scheduled to the actual send."""
     wakeup: str
@@ -346,6 +350,8 @@ class SessionDict(TypedDict):
     core: int | None
     receive_buffer: int
     sent_in_all: int
+    syscalls: int
+    """On its socket."""
     tally: TallyDict | None
     """What the target counted of our pulses; `None` if it did not tell."""
     usage: UsageDict
@@ -372,6 +378,19 @@ class FlightDict(TypedDict):
     """Its header as it was sent."""
     answer: bytes | None
 
+class IntervalDict(TypedDict):
+    """A piece of the measured time, all streams."""
+
+    from_ns: int
+    """From the start of the measured time."""
+    length_ns: int
+    sent: int
+    lost: int
+    response: str
+    """As in `HistogramsDict`, answers of the piece alone, two significant digits."""
+    stalled: str | None
+    """Of these, what a stall touched."""
+
 class OutcomeDict(TypedDict):
     """A finished run."""
 
@@ -397,6 +416,8 @@ class OutcomeDict(TypedDict):
     asked: list[AskedDict]
     stalls: list[StallsDict]
     """Empty when the cores could not be watched."""
+    intervals: list[IntervalDict]
+    """At most 240."""
 
 class LiveStreamDict(TypedDict):
     """A stream as the latest interval saw it."""
@@ -409,6 +430,14 @@ class LiveStreamDict(TypedDict):
     percentiles_ns: list[int] | None
     """P50, P99, P99.9, P99.99 and maximum of the interval's answers."""
 
+class LiveStallsDict(TypedDict):
+    """Stalls of a core so far."""
+
+    core: int | None
+    role: Literal["sender", "responder", "both"]
+    count: int
+    total_ns: int
+
 class LiveDict(TypedDict):
     """What onlookers see of a run."""
 
@@ -416,6 +445,10 @@ class LiveDict(TypedDict):
     tail: list[int]
     """Answers so far by latency: four cells an octave from 1 µs up."""
     streams: list[LiveStreamDict]
+    rejects: dict[str, int]
+    """Whole run: datagrams that are no pulses, by slug; only slugs that occurred."""
+    stalls: list[LiveStallsDict]
+    """Of each core that is watched, from the warm-up on."""
 
 @final
 class Load:
@@ -496,20 +529,94 @@ class Server:
         """Waits without the GIL for a signal, at most so many seconds; whether it has come."""
     def progress(self) -> tuple[int, int, int]:
         """Datagrams received, answered, refused; at most 100 ms behind."""
+    def live(self) -> TallyDict:
+        """Counts so far; at most 100 ms behind."""
     def finish(self) -> ServerDict:
         """Stops it and gives its counts."""
 
 def allowed_cores() -> list[int]:
     """Cores this process may use, ascending."""
 
-def quantile_ranks(n: int, q: float, confidence: float) -> tuple[int, int, int | None] | None:
-    """Ranks (1-based) of the `q` quantile of `n` samples and of the ends of its interval, by order statistics.
+@final
+class Histogram:
+    """Samples in the cells of an HdrHistogram; immutable. Values are integers, in ns where it comes from a run of ours.
 
-    Lower rank 0: no lower end; upper `None`: too few samples to bound it. `None` for no samples.
+    A cell stands for its highest value, as in the HdrHistogram libraries. Whatever cannot be done raises `ValueError`.
     """
 
-def histogram_mean(encoded: str) -> float | None:
-    """Mean of an HdrHistogram V2 in base64; `None` for an empty one. Python's library takes 0.2 s for it."""
+    @staticmethod
+    def decode(text: str | bytes) -> Histogram:
+        """Reads the V2 encoding, compressed or not: base64, blanks around it allowed, or the bytes themselves.
+
+        `ValueError` says at which byte, what was found and what was expected. V0, V1 and DoubleHistograms are refused.
+        """
+    @staticmethod
+    def decode_all(texts: Sequence[str]) -> list[Histogram]:
+        """The same for many, on all cores without the GIL. `ValueError` names the first bad one by its index."""
+    @staticmethod
+    def of(values: Iterable[tuple[int, int]], digits: int = 3) -> Histogram:
+        """A histogram of values with their counts, at so many significant digits (0 … 5)."""
+    @staticmethod
+    def sum(parts: Sequence[Histogram]) -> Histogram:
+        """All samples at the finest resolution and the widest range among the parts; of none, an empty one.
+
+        Nothing is lost: a coarse cell's samples stay at its highest value, so any order of summing gives the same.
+        """
+    def minus(self, part: Histogram) -> Histogram:
+        """What is left without a part of it."""
+    def scaled(self, factor: float) -> Histogram:
+        """Every value times the factor, rounded."""
+    def encode(self) -> str:
+        """V2, compressed, base64."""
+    @property
+    def samples(self) -> int: ...
+    @property
+    def digits(self) -> int:
+        """Significant digits: a cell is at most 10^-digits of its value wide."""
+    @property
+    def min(self) -> int | None:
+        """Lowest value of the lowest cell with samples."""
+    @property
+    def max(self) -> int | None:
+        """Highest value of the highest cell with samples."""
+    @property
+    def mean(self) -> float | None:
+        """Each sample in the middle of its cell, as in the HdrHistogram libraries."""
+    @property
+    def stdev(self) -> float | None:
+        """Of the samples, not of a population they stand for; each in the middle of its cell."""
+    def at_rank(self, rank: int) -> int:
+        """Value of the sample with that rank, 1 … `samples`."""
+    def quantile(self, q: float) -> int:
+        """Value of the sample of rank ⌈q n⌉, `q` in 0 … 1."""
+    def above(self, value: int) -> int:
+        """Samples in cells above that of a value."""
+    def cells(self) -> list[tuple[int, int]]:
+        """Highest value and count of each cell with samples, ascending."""
+    def binned(self, edges: Sequence[int]) -> list[int]:
+        """Samples from each edge to before the next. A cell counts where its highest value lies."""
+
+def quantile_ranks(n: int, q: float, confidence: float, inflation: float = 1.0) -> tuple[int, int, int | None] | None:
+    """Ranks (1-based) of the `q` quantile of `n` samples and of the ends of its interval, by order statistics.
+
+    `inflation` is how many samples tell as much as one independent one. Lower rank 0: no lower end; upper `None`: too
+    few samples to bound it. `None` for no samples, and for arguments outside their range.
+    """
+
+def student_quantile(p: float, degrees_of_freedom: float) -> float:
+    """The `p` quantile of Student's law. Raises `ValueError` for what lies outside its range."""
+
+def read_interval_log(data: bytes) -> list[tuple[str | None, float, float, Histogram]]:
+    """Intervals of an HdrHistogram log (.hlog): tag, start and length in seconds, histogram.
+
+    Starts count from the log's `StartTime`, or from its first line. `ValueError` names the line.
+    """
+
+def bootstrap_means(samples: Sequence[float], resamples: int, seed: int) -> list[float]:
+    """Means of so many resamples with replacement, ascending; the same for the same seed.
+
+    At most 100,000 samples, 1,000,000 resamples and 1e9 draws in all; `ValueError` beyond.
+    """
 
 def idle_thread() -> None:
     """Gives the calling thread only processor time that nobody else wants, for good. Raises `OSError`."""

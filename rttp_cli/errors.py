@@ -34,6 +34,7 @@ CATALOGUE: dict[str, Entry] = {
     "bad-option": Entry(Fault.USAGE, "an option has a value outside its range", "see the command's --help"),
     "unknown-name": Entry(Fault.USAGE, "no field, kind, flag or dialect of that name", "see `rttp header fields`"),
     "bad-filter": Entry(Fault.USAGE, "a filter cannot be understood", "see `rttp decode --columns` for every field"),
+    "bad-gate": Entry(Fault.USAGE, "a gate cannot be understood", "see docs/GATES.md"),
     "bad-target": Entry(
         Fault.USAGE, "a target is not HOST:PORT, or its name does not resolve", "write 127.0.0.1:21076 or [::1]:21076"
     ),
@@ -47,6 +48,13 @@ CATALOGUE: dict[str, Entry] = {
     "bad-pulse": Entry(Fault.INPUT, "the bytes break a rule of the dialect", "see docs/PROTOCOL.md for the rule"),
     "bad-capture": Entry(
         Fault.INPUT, "a part of a capture cannot be read", "the warnings say where; what could be read was"
+    ),
+    "bad-result": Entry(Fault.INPUT, "a result cannot be used", "see docs/RESULT.md for what a result holds"),
+    "no-baseline": Entry(Fault.INPUT, "there is no such baseline", "see `rttp baseline list`"),
+    "other-machine": Entry(
+        Fault.INPUT,
+        "a baseline was measured on another kind of machine",
+        "measure one here with `rttp baseline save`, or compare with --force",
     ),
     "bad-query": Entry(Fault.INPUT, "a query cannot be answered", "see `rttp query DIR` for the views and columns"),
     "bad-uri": Entry(Fault.INPUT, "the text is not an rttp:// address", "write rttp://intent.pillar.root or …/action"),

@@ -1,4 +1,7 @@
-"""Quantities as people write them: `300us`, `1.5 s`, `100k`, `16MiB`. One parser in, one formatter out."""
+"""Quantities as people write them: `300us`, `1.5 s`, `100k`, `16MiB`. One parser in, one formatter out.
+
+And text of others, as a terminal may have it.
+"""
 
 import re
 
@@ -72,3 +75,8 @@ def format_share(part: float, whole: float) -> str:
         return "0 %"
     percent = 100 * part / whole
     return f"{percent:.2f} %" if percent >= 0.01 else f"{percent:.0e} %"
+
+
+def plain(text: str) -> str:
+    """Text from a file or a name on one line: terminal controls, and what no encoding has, are escaped."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -14,7 +14,7 @@ from rttp_cli.bench.options import BenchOptions, Seats, choose_seats
 from rttp_cli.bench.request import Request, mean_rate, of_options
 from rttp_cli.errors import core_failures
 from rttp_cli.host.environment import record
-from rttp_cli.report.result import SCHEMA
+from rttp_cli.report.document import SCHEMA
 from rttp_cli.wire.address import resolve
 
 
@@ -184,6 +184,7 @@ def _document(
             _stream(plan, stream, sending_ns) for plan, stream in zip(request.streams, outcome["streams"], strict=True)
         ],
         "bands": outcome["bands"],
+        "intervals": outcome["intervals"],
         "flights": {"slowest": _flights(outcome["slowest"]), "lost": _flights(outcome["lost"])},
         "stalls": {
             "watched": bool(outcome["stalls"]),

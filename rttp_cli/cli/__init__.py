@@ -3,24 +3,33 @@
 Nothing else prints or exits. A command's module is imported when it is asked for, so that every command starts fast.
 """
 
+import errno
+import io
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from rttp_cli.cli._lazy import lazy_group
+from rttp_cli.cli._output import forget_stdout
 from rttp_cli.errors import EXIT_INTERRUPTED, EXIT_OK, Fault, RttpError
+from rttp_cli.units import plain
 
 COMMANDS = {
+    "baseline": "Keep results to compare later ones with.",
     "bench": "Send pulses on a schedule, measure every answer.",
+    "compare": "Say whether latency has changed between runs, as sure as they are.",
     "decode": "Decode captures: a table, JSON, Parquet, a summary.",
     "doctor": "Say how fit this host is for measuring, and what to change.",
+    "gate": "Hold results to limits: pass, fail, or nobody can tell.",
     "header": "Build, decode, list and compare pulse headers.",
     "profile": "List, show, check and make load profiles.",
     "query": "Ask decoded captures in SQL.",
     "recv": "Receive pulses; answer those that ask for it.",
+    "report": "Show results of any tool: tables, plots, HTML, CSV …",
     "uri": "Check rttp:// addresses.",
 }
 """Every command with its one line; the module of the same name in this package has the Typer app."""
@@ -64,12 +73,16 @@ def complain(error: RttpError) -> int:
 
 def _plain(text: str) -> str:
     """Text that may hold what somebody typed: on one line, without terminal controls, not endless."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    text = plain(text)
     return text if len(text) <= 500 else text[:500] + "…"
 
 
 def main(argv: list[str] | None = None) -> Any:
     """Runs a command line and exits: 0 ok, 1 gate, 2 usage, 3 input, 4 peer, 5 host, 6 inconclusive, 70 bug, 130."""
+    _prepare_streams()
+    if sys.stdout is None:
+        sys.exit(complain(RttpError("unwritable", "standard output is closed", "say >/dev/null where nobody reads")))
+    code: Any = EXIT_OK
     try:
         code = app(args=argv, prog_name="rttp", standalone_mode=False)
         sys.stdout.flush()
@@ -80,22 +93,35 @@ def main(argv: list[str] | None = None) -> Any:
     except (typer.Abort, KeyboardInterrupt):
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
-        code = _reader_gone()
+        # What a command has found out by then stays its code.
+        forget_stdout()
     except SystemExit as end:
         # Typer turns a broken pipe into an exit of its own.
         if not isinstance(end.__context__, BrokenPipeError):
             raise
-        code = _reader_gone()
+        forget_stdout()
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        forget_stdout()
+        code = complain(RttpError("unwritable", f"standard output: {error.strerror}"))
     except Exception as error:
         traceback.print_exc()
         code = complain(RttpError("bug", f"{type(error).__name__}: {error}"))
     sys.exit(code if isinstance(code, int) else EXIT_OK)
 
 
-def _reader_gone() -> int:
-    """The reader has what it wanted (`rttp … | head`); what is still buffered has nowhere to go at exit either."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return EXIT_OK
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Why a disk takes no more. Commands name the files that they write: what is left is standard output."""
+
+
+def _prepare_streams() -> None:
+    """What an encoding lacks is escaped; without a stderr nothing is told."""
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _complain_of_usage(error: typer.TyperException) -> int:

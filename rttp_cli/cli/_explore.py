@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rttp_cli.errors import EXIT_INTERRUPTED, RttpError
+from rttp_cli.files import write_whole
 
 if TYPE_CHECKING:
     from rttp_cli.bench import BenchOptions, Request
@@ -46,10 +47,7 @@ def explore(
     document = _RUNS[named[0]](request, options, asked[named[0]], point_ns, tolerance, told)
     print(json.dumps(document, indent=1) if as_json else render_runs(document))
     if out is not None:
-        try:
-            out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise RttpError("unwritable", f"`{out}`: {error.strerror}") from error
+        write_whole(out, json.dumps(document, indent=1).encode() + b"\n")
     return EXIT_INTERRUPTED if document["interrupted"] else 0
 
 

@@ -10,11 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rttp_cli import _core
 from rttp_cli.bench import Progress
+from rttp_cli.host.aside import step_aside, step_back
 from rttp_cli.units import format_ns
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ Line = list[tuple[str, str]]
 Body = Callable[[Callable[[], Progress], float, float, float, threading.Event], None]
 
 _SHOW_CURSOR = "\x1b[?25h"
-_TASKS = Path("/proc/self/task")
 
 
 @contextlib.contextmanager
@@ -46,16 +45,14 @@ def show(look: Callable[[], Progress], seconds: float, warmup: float, interval: 
     """
     done = threading.Event()
     on_terminal = _can_draw()
-    body = _idle(_view if on_terminal else _lines)
+    body = _beside(_view if on_terminal else _lines)
     thread = threading.Thread(target=body, args=(look, seconds, warmup, interval, done), name="progress", daemon=True)
     thread.start()
     try:
         yield
     finally:
         # The run is over: nobody should wait for idle time to get the prompt back.
-        if thread.native_id is not None:
-            with contextlib.suppress(OSError):
-                os.sched_setscheduler(thread.native_id, os.SCHED_OTHER, os.sched_param(0))
+        step_back(thread)
         done.set()
         try:
             thread.join(2.0)
@@ -71,63 +68,17 @@ def _can_draw() -> bool:
     return sys.stderr.isatty() and known and (sys.stderr.encoding or "utf-8").lower().startswith("utf")
 
 
-def _idle(body: Body) -> Body:
+def _beside(body: Body) -> Body:
     def run(
         look: Callable[[], Progress], seconds: float, warmup: float, interval: float, done: threading.Event
     ) -> None:
-        # Drawing must never delay a pulse. Where the kernel refuses, it draws all the same.
-        with contextlib.suppress(OSError):
-            _core.idle_thread()
-        _keep_off_busy_cores(done)
+        # Drawing must never delay a pulse.
+        step_aside("rttp-sender", done)
         # A terminal that has gone away is no reason to end a run, or to complain.
         with contextlib.suppress(OSError):
             body(look, seconds, warmup, interval, done)
 
     return run
-
-
-def _keep_off_busy_cores(done: threading.Event) -> None:
-    """Moves this thread off the cores of both ends, or at least of those that may spin, or at least of senders.
-
-    Idle class is not enough: next to a thread that never sleeps it gets a share of 0.3 %, and where the kernel does not
-    preempt, takes it by whole ticks (2 to 5 ms of P99.9 at 250 Hz). A thread that sleeps gets its core at once.
-    """
-    for _ in range(_SEATED_WITHIN):
-        allowed = os.sched_getaffinity(0)
-        senders, spinning, all_ends = _taken_cores(allowed)
-        if senders:
-            with contextlib.suppress(OSError):
-                os.sched_setaffinity(0, allowed - all_ends or allowed - spinning or allowed - senders or allowed)
-            return
-        if done.wait(0.02):
-            return
-
-
-_SEATED_WITHIN = 15
-"""Looks at where the core's threads sit, 20 ms apart: they take their seats when a run starts."""
-
-
-def _taken_cores(allowed: set[int]) -> tuple[set[int], set[int], set[int]]:
-    """Cores to which threads of the core are bound: senders', those of all that may spin, and all.
-
-    A responder of a real-time class sleeps while it has nothing to do.
-    """
-    senders: set[int] = set()
-    spinning: set[int] = set()
-    all_ends: set[int] = set()
-    for task in _TASKS.iterdir():
-        # Threads end while one looks.
-        with contextlib.suppress(OSError):
-            name, number = (task / "comm").read_text(encoding="utf-8", errors="replace").strip(), int(task.name)
-            cores = os.sched_getaffinity(number)
-            if name not in {"rttp-sender", "rttp-server"} or cores >= allowed:
-                continue
-            all_ends |= cores
-            if name == "rttp-sender":
-                senders |= cores
-            if name == "rttp-sender" or os.sched_getscheduler(number) == os.SCHED_OTHER:
-                spinning |= cores
-    return senders, spinning, all_ends
 
 
 # Plain lines

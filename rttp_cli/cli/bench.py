@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rttp_cli.cli import _comparison
 from rttp_cli.cli._options import check_writable, parsed
+from rttp_cli.cli._output import reader_may_go
 from rttp_cli.errors import EXIT_INTERRUPTED, RttpError
+from rttp_cli.files import write_whole
 
 if TYPE_CHECKING:
     from rttp_cli.bench import Request
+    from rttp_cli.bench.run import Look, Watcher
+    from rttp_cli.metrics import Exporter
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -31,6 +37,7 @@ class ModeName(str, Enum):
 
 @app.command()
 def bench(
+    context: typer.Context,
     profile: Annotated[
         str | None,
         typer.Argument(
@@ -147,9 +154,32 @@ def bench(
         bool, typer.Option("--explain", help="The same ping-pong in the ways to wait for it: what waking costs here.")
     ] = False,
     point: Annotated[str, typer.Option("--point", metavar="TIME", help="Length of each run of these four.")] = "2s",
+    repeat: Annotated[
+        int | None, typer.Option("--repeat", metavar="N", help="Make the run so often. [default with --against: 20]")
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="BASE",
+            help="Compare with @BASELINE, results, a target, a profile, or options: --against='--spin'.",
+        ),
+    ] = None,
+    interleave: Annotated[
+        bool | None,
+        typer.Option("--interleave/--no-interleave", help="Runs of both in turns, so that drift cancels. [interleave]"),
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="PERCENT,...", help="Percentiles by which --against decides. [99]")
+    ] = None,
     tolerance: Annotated[
-        float, typer.Option("--tolerance", metavar="PERCENT", help="How closely --search looks.")
-    ] = 5.0,
+        str | None,
+        typer.Option(
+            "--tolerance",
+            metavar="PERCENT",
+            help="How much slower --against lets pass [10]; how closely --search looks [5].",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The result document on stdout.")] = False,
     out: Annotated[
         Path | None,
@@ -160,6 +190,12 @@ def bench(
     pcapng: Annotated[
         Path | None, typer.Option("--pcapng", metavar="FILE", help="Write the slowest and the lost pulses there.")
     ] = None,
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", metavar="HOST:PORT", help="Serve Prometheus metrics there (TCP) …")
+    ] = None,
+    metrics_linger: Annotated[
+        str, typer.Option("--metrics-linger", metavar="TIME", help="… and the last ones for so long after the run.")
+    ] = "0s",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> int:
     """Send pulses on a schedule, measure every answer.
@@ -169,131 +205,115 @@ def bench(
     profile (`rttp profile list`) says more: several streams, arrival processes, priorities, sizes, fragments,
     deadlines, gates.
     """
-    from rttp_cli.bench import BenchOptions, HostOptions, of_options
-    from rttp_cli.units import parse_bytes, parse_duration_ns, parse_rate
+    from rttp_cli.cli._bench_request import request_of
+    from rttp_cli.units import parse_duration_ns
 
     for file in (out, pcapng):
         if file is not None:
             check_writable(file)
-    host: dict[str, Any] = {
-        "spin": spin,
-        "fifo": fifo,
-        "awake": awake,
-        "lock_memory": mlock,
-        "meter": stall_meter,
-        "stamps": stamps,
-        "receive_buffer": parsed("receive-buffer", receive_buffer, parse_bytes),
-        "interval_ns": parsed("interval", interval, parse_duration_ns),
-        "interval_log": None if out is None else out.with_suffix(".hlog"),
-        "slowest": slowest,
-        "faults": _faults(fault or []),
-    }
-    host |= {k: v for k, v in {"pin": pin, "threads": threads, "segments": segments}.items() if v is not None}
-    times = {
-        "duration": None if duration is None else parsed("duration", duration, parse_duration_ns),
-        "warmup": None if warmup is None else parsed("warmup", warmup, parse_duration_ns),
-    }
-    timeout_ns = None if timeout is None else parsed("timeout", timeout, parse_duration_ns)
-    rate_pps = None if rate is None else parsed("rate", rate, parse_rate)
+    if out is not None and out.suffix == ".hlog":
+        raise RttpError("bad-option", f"`--out` is `{out}`, and the interval log goes there", "name it .json")
+    _check_of_against(against, interleave=interleave, at=at)
     limit_ns = parsed("limit", limit, parse_duration_ns)
     q = round(limit_at / 100, 9)
     if not 0 < q < 1:
         raise RttpError("bad-option", f"`--limit-at` is {limit_at:g}, expected a percentile between 0 and 100")
-    options = None
-    if profile is None:
-        if set_:
-            raise RttpError("bad-option", "`--set` changes a profile, and none is named", "such as: rttp bench default")
-        given: dict[str, Any] = {
-            "mode": mode.value if mode else None,
-            "rate": rate_pps,
-            "size": None if size is None else parsed("size", size, parse_bytes),
-            "priority": priority,
-            "duration_ns": times["duration"],
-            "warmup_ns": times["warmup"],
-            "timeout_ns": timeout_ns,
-            "count": count,
-            "seed": seed,
-        }
-        given = {key: value for key, value in given.items() if value is not None}
-        options = BenchOptions(**host, target=target[0] if target else None, **given)
-        request = replace(of_options(options), targets=tuple(target or ()))
-    else:
-        for option, value in {"mode": mode, "size": size, "priority": priority, "timeout": timeout}.items():
-            if value is not None:
-                raise RttpError(
-                    "bad-option",
-                    f"`--{option}` is for a run without a profile",
-                    f"change the profile: --set streams.NAME.{option}=…",
-                )
-        run_keys = {"count": count, "seed": seed} | {
-            key: None if ns is None else f"{ns}ns" for key, ns in times.items()
-        }
-        overrides = [f"run.{key}={value}" for key, value in run_keys.items() if value is not None]
-        request = _of_profile(profile, [*(set_ or []), *overrides], HostOptions(**host), host, target, rate_pps)
-    asked = {"search": search, "sweep": sweep, "matrix": matrix, "explain": explain or None}
-    if any(value is not None for value in asked.values()):
+    request, options = request_of(context.params)
+    several = {"search": search, "sweep": sweep, "matrix": matrix, "explain": explain or None}
+    named = [name for name, value in several.items() if value is not None]
+    linger_s = parsed("metrics-linger", metrics_linger, parse_duration_ns) / 1e9
+    if metrics is not None and (named or repeat is not None or against is not None):
+        raise RttpError("bad-option", "`--metrics` is of one run, and here are several", "leave out --metrics")
+    if repeat is not None or against is not None:
+        from rttp_cli.cli import _repeat
+
+        if named:
+            raise RttpError("bad-option", f"`--{named[0]}` makes its own runs: leave out --repeat and --against")
+        if pcapng is not None:
+            raise RttpError("bad-option", "`--pcapng` is of one run: leave out --repeat and --against")
+        rules = _comparison.rules(at=at, tolerance=tolerance)
+        asked = _repeat.Asked(request, repeat, rules, (limit_ns, q), as_json=as_json, out=out, quiet=quiet)
+        if against is None:
+            return _repeat.repeat(asked)
+        return _repeat.against(asked, against, interleave, context.params)
+    if named:
         from rttp_cli.cli._explore import explore
 
         point_ns = parsed("point", point, parse_duration_ns)
-        return explore(request, options, asked, point_ns, tolerance / 100, as_json=as_json, out=out, quiet=quiet)
-    return _run(request, limit_ns, q, as_json, out, pcapng, quiet)
+        closely = _comparison.share("tolerance", tolerance or "5", most=100)
+        return explore(request, options, several, point_ns, closely, as_json=as_json, out=out, quiet=quiet)
+    with contextlib.ExitStack() as stack:
+        exporter = None
+        if metrics is not None:
+            from rttp_cli.metrics import Exporter
+
+            exporter = stack.enter_context(Exporter(metrics))
+        result = _run(request, limit_ns, q, exporter, quiet)
+        code = _deliver(result, as_json, out, pcapng)
+        if exporter is not None and not result["interrupted"]:
+            sys.stdout.flush()
+            exporter.linger(linger_s)
+        return code
 
 
-def _of_profile(
-    name: str, overrides: list[str], checked: Any, host: dict[str, Any], targets: list[str] | None, rate: float | None
-) -> Request:
-    """The request of a profile; its `run` says how to use the host where no option does."""
-    from rttp_cli.bench import HostOptions, of_profile
-    from rttp_cli.profile import load
-
-    profile = load(name, overrides)
-    run = profile.run
-    own: dict[str, Any] = {"threads": run.threads, "segments": run.segments, "spin": run.spin or checked.spin}
-    own["pin"] = run.cores if isinstance(run.cores, str) else ",".join(map(str, run.cores))
-    merged = own | {key: value for key, value in host.items() if key != "spin"}
-    request = of_profile(profile, HostOptions(**merged), None if targets is None else tuple(targets))
-    return request if rate is None else request.at_rate(rate)
+def _check_of_against(against: str | None, **options: object) -> None:
+    given = next((name for name, value in options.items() if value is not None), None)
+    if given is not None and against is None:
+        raise RttpError("usage", f"`--{given}` says how --against compares", "say --against BASE, or leave it out")
 
 
-def _run(
-    request: Request, limit_ns: int, q: float, as_json: bool, out: Path | None, pcapng: Path | None, quiet: bool
-) -> int:
+def _run(request: Request, limit_ns: int, q: float, exporter: Exporter | None, quiet: bool) -> dict[str, Any]:
     from rttp_cli.bench import run
-    from rttp_cli.report.result import summarise
+    from rttp_cli.report.document import summarise
 
-    watcher = None
+    watchers: list[Watcher] = []
+    if exporter is not None:
+        from rttp_cli.metrics import watcher
+
+        watchers.append(watcher(exporter, request))
+        # With --quiet, too: with port 0 nobody could know where, and who can read it must be said.
+        print(exporter.announcement, file=sys.stderr, flush=True)
     plan = request.plan
     if not quiet and plan["duration_ns"] + plan["warmup_ns"] > 1_500_000_000:
         from rttp_cli.cli._progress import show
 
-        def watcher(look: Any) -> Any:
-            interval = request.host.interval_ns / 1e9
-            return show(look, plan["duration_ns"] / 1e9, plan["warmup_ns"] / 1e9, interval)
-
-    result = summarise(run(request, watcher), limit_ns, q)
+        interval = request.host.interval_ns / 1e9
+        watchers.append(lambda look: show(look, plan["duration_ns"] / 1e9, plan["warmup_ns"] / 1e9, interval))
+    result = summarise(run(request, _together(watchers)), limit_ns, q)
     if request.gates:
         from rttp_cli.report.judge import judge_gates
+        from rttp_cli.report.source import of_document
 
-        result["gates"] = [vars(verdict) for verdict in judge_gates(result, request.gates)]
-    return _deliver(result, as_json, out, pcapng)
+        verdicts = judge_gates(of_document(result, "this run"), request.gates)
+        result["gates"] = [vars(verdict) for verdict in verdicts]
+    return result
+
+
+def _together(watchers: Sequence[Watcher]) -> Watcher:
+    @contextlib.contextmanager
+    def watch(look: Look) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            for watcher in watchers:
+                stack.enter_context(watcher(look))
+            yield
+
+    return watch
 
 
 def _deliver(result: dict[str, Any], as_json: bool, out: Path | None, pcapng: Path | None) -> int:
-    if as_json:
-        print(json.dumps(result, indent=1))
-    else:
-        from rttp_cli.report.text import render
-
-        print(render(result, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
     if out is not None:
-        try:
-            out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise RttpError("unwritable", f"`{out}`: {error.strerror}") from error
+        write_whole(out, json.dumps(result, indent=1).encode() + b"\n")
     if pcapng is not None:
         from rttp_cli.report.capture import write_flights
 
         write_flights(result, pcapng)
+    with reader_may_go():
+        if as_json:
+            print(json.dumps(result, indent=1))
+        else:
+            from rttp_cli.report.text import render
+
+            print(render(result, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
     return exit_code(result)
 
 
@@ -311,31 +331,3 @@ def exit_code(result: dict[str, Any]) -> int:
 
     states = {gate["state"] for gate in result.get("gates", ())}
     return EXIT_GATE if "fail" in states else EXIT_INCONCLUSIVE if "inconclusive" in states else 0
-
-
-def _faults(texts: list[str]) -> Any:
-    from rttp_cli.bench.options import Faults
-    from rttp_cli.units import parse_duration_ns
-
-    values: dict[str, Any] = {}
-    for text in (part for given in texts for part in given.split(",")):
-        name, equals, value = text.partition("=")
-        if not equals or name not in Faults.__dataclass_fields__:
-            raise RttpError(
-                "bad-option",
-                f"`--fault` is `{text}`, expected NAME=VALUE with {', '.join(Faults.__dataclass_fields__)}",
-            )
-        try:
-            if name == "delay":
-                values[name] = parse_duration_ns(value) / 1e9
-            elif name == "seed":
-                values[name] = int(value)
-            else:
-                values[name] = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
-        except ValueError as error:
-            raise RttpError("bad-option", f"`--fault` is `{text}`: {error}") from None
-        if name not in ("delay", "seed") and not 0 <= values[name] <= 1:
-            raise RttpError("bad-option", f"`--fault` is `{text}`, expected a probability of 0 to 1, or 0% to 100%")
-    if not 0 <= values.get("seed", 0) < 1 << 64:
-        raise RttpError("bad-option", "`--fault seed` is outside 0 to 2^64-1")
-    return Faults(**values)

@@ -1,8 +1,9 @@
 """`rttp recv`: receive pulses; answer those that ask for it."""
 
+import contextlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -41,6 +42,9 @@ def recv(
     ] = True,
     mlock: Annotated[bool, typer.Option("--mlock", help="Lock all memory in RAM.")] = False,
     receive_buffer: Annotated[str, typer.Option("--receive-buffer", metavar="BYTES", help="Receive buffer.")] = "16MiB",
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", metavar="HOST:PORT", help="Serve Prometheus metrics there (TCP).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The final summary as JSON on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors and the summary.")] = False,
 ) -> int:
@@ -65,15 +69,30 @@ def recv(
     code = 0
     with Node(options) as node:
         try:
-            if not quiet:
+            with _serving(metrics, node, echo) as metrics_on:
                 what = "answering" if echo else "counting"
-                print(f"listening on {node.address}, {what}, open (no session, no seal)", file=sys.stderr, flush=True)
-            _watch(node, quiet)
+                listening = [f"listening on {node.address}, {what}, open (no session, no seal)"]
+                # With --quiet, too: with port 0 nobody could know where, and who can read them must be said.
+                for line in [*([] if quiet else listening), *metrics_on]:
+                    print(line, file=sys.stderr, flush=True)
+                _watch(node, quiet)
         except KeyboardInterrupt:
             code = EXIT_INTERRUPTED
         summary = node.finish()
     print(json.dumps(summary, indent=1) if as_json else _text(summary))
     return code
+
+
+@contextlib.contextmanager
+def _serving(address: str | None, node: Any, echo: bool) -> Iterator[list[str]]:
+    """Serves the node's metrics, if an address was given; gives what there is to say of it."""
+    if address is None:
+        yield []
+        return
+    from rttp_cli.metrics import Exporter, NodeMetrics
+
+    with Exporter(address) as exporter, exporter.exposing(NodeMetrics(node, echo), after="rttp-server"):
+        yield [exporter.announcement]
 
 
 def _watch(node: Any, quiet: bool) -> None:

@@ -6,10 +6,8 @@ tables, and so every field, kind, flag and slug, are written into it here.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import secrets
 import shutil
 import subprocess
 from importlib.resources import files
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from rttp_cli import _core
 from rttp_cli.errors import RttpError
+from rttp_cli.files import write_whole
 from rttp_cli.wire.address import DEFAULT_PORT
 from rttp_cli.wire.pulse import MAX_PULSE, TAG
 
@@ -60,9 +59,10 @@ def install(path: Path | None = None) -> Path:
     text = dissector()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_whole(target, text.encode())
     except OSError as error:
         raise RttpError("unwritable", f"`{target}`: {error.strerror or error}") from error
+    # Its name on the way does not end in .lua, so that Wireshark, started meanwhile, does not load half of it.
+    write_whole(target, text.encode(), 0o644)
     return target
 
 
@@ -78,23 +78,6 @@ def _folder_of_tshark() -> Path | None:
         return None
     found = re.search(r"^Personal Lua Plugins:[ \t]*(\S.*?)\s*$", os.fsdecode(done.stdout), re.MULTILINE)
     return Path(found[1]) if found and Path(found[1]).is_absolute() else None
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Puts a finished file of mode 0644 in the place of the old one."""
-    # Not named *.lua, so that Wireshark, started meanwhile, does not load half of it.
-    beside = path.with_name(f".rttp-{secrets.token_hex(8)}")
-    try:
-        with beside.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise
 
 
 def _tables() -> Iterator[str]:

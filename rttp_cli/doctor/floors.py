@@ -99,7 +99,7 @@ def udp_floor(spin: bool) -> Row:
     Raises `RttpError`. The only place that knows how the load room is called.
     """
     from rttp_cli.bench import BenchOptions, run
-    from rttp_cli.report.result import summarise
+    from rttp_cli.report.document import summarise
 
     if spin:
         _two_cores("spinning at both ends")
@@ -134,7 +134,7 @@ def _finished(floor: _core.Floor) -> Row:
 
 
 def _distribution(encoded: str) -> Row:
-    from rttp_cli.report.result import distribution
+    from rttp_cli.report.distribution import distribution
 
-    found = distribution(encoded, 0)
+    found = distribution(_core.Histogram.decode(encoded), 0)
     return vars(found) | {"percentiles": [vars(p) | {"name": p.name} for p in found.percentiles]}

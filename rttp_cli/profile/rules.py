@@ -6,7 +6,7 @@ A rule names the keys it reads, so that it is left out where one of them is alre
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from rttp_cli.profile import rates
@@ -30,7 +30,7 @@ from rttp_cli.profile.patterns import (
     TraceSize,
 )
 from rttp_cli.profile.values import MAX_RATE, write_ns
-from rttp_cli.report.gate import DURATIONS, Gate, parse_gate
+from rttp_cli.report.gate import OF_THE_RUN, TIMES, Gate, parse_gate
 
 MAX_IN_FLIGHT = 4 << 20
 """Pulses of one stream that may wait for their answers."""
@@ -240,16 +240,22 @@ def _traces_have_what_is_asked(one: One) -> Iterator[Finding]:
 @_reads("gates", "mode", "deadline")
 def _stream_gates_can_be_judged(one: One) -> Iterator[Finding]:
     for i, text in enumerate(one.stream.gates):
-        reason = _unjudged(parse_gate(text), [one.stream])
+        gate = parse_gate(text)
+        if gate.stream is not None:
+            reason: str | None = "a stream's own gate has no `stream[NAME].` before it"
+        elif gate.priorities is not None or gate.metric in OF_THE_RUN:
+            reason = f"`{gate.metric}` here is of all streams: put the gate at the top of the profile"
+        else:
+            reason = _unjudged(gate, [one.stream])
         if reason:
             yield (*one.at, "gates", i), reason
 
 
 def metrics(stream: Stream) -> set[str]:
     """Names of the figures that a stream of its mode can have."""
-    found = {"lateness", "loss", "rate"}
+    found = {"lateness", "loss", "rate", "sent_pps"}
     if stream.mode != "one-way":
-        found |= set(DURATIONS) - {"first_token", "token_gap"}
+        found |= {*TIMES, "samples", "answered_pps"} - {"first_token", "token_gap"}
     if stream.mode == "token-stream":
         found |= {"first_token", "token_gap"}
     if stream.deadline is not None:
@@ -258,13 +264,22 @@ def metrics(stream: Stream) -> set[str]:
 
 
 def _unjudged(gate: Gate, streams: Sequence[Stream]) -> str | None:
-    if any(gate.metric in metrics(stream) for stream in streams):
+    if gate.stream is not None:
+        named = [stream for stream in streams if stream.name == gate.stream]
+        return _unjudged(replace(gate, stream=None), named) if named else f"there is no stream `{gate.stream}`"
+    if gate.metric in OF_THE_RUN or any(_has(stream, gate) for stream in streams):
         return None
     which = "the stream" if len(streams) == 1 else "no stream"
     if gate.metric == "misses":
-        return f"`misses` needs a deadline, {which} has {'none' if len(streams) == 1 else 'one'}"
+        of = "a deadline" if gate.kind is None else f"a {gate.kind} deadline"
+        return f"`misses` needs {of}, {which} has {'none' if len(streams) == 1 else 'one'}"
     modes = ", ".join(sorted({stream.mode for stream in streams}))
     return f"there is no `{gate.metric}` in mode {modes}"
+
+
+def _has(stream: Stream, gate: Gate) -> bool:
+    of_kind = gate.kind is None or (stream.deadline is not None and stream.deadline.class_ == gate.kind)
+    return gate.metric in metrics(stream) and of_kind
 
 
 def _of_the_whole(whole: Whole, sharing_known: bool) -> Iterator[Finding]:

@@ -6,14 +6,11 @@ Nothing was captured on an interface. Headers and times are the run's own, all e
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rttp_cli.errors import RttpError
+from rttp_cli.files import write_whole
 from rttp_cli.units import format_ns
 
 Packet = tuple[int, str, str, bytes, int, str]
@@ -26,10 +23,7 @@ def write_flights(result: dict[str, Any], path: Path) -> None:
     from rttp_cli.wire.scapy_layer import write_pcapng
 
     data = write_pcapng(packets(result), section_comment(result))
-    try:
-        _write_whole(path, data)
-    except OSError as error:
-        raise RttpError("unwritable", f"`{path}`: {error.strerror or error}") from error
+    write_whole(path, data)
 
 
 def packets(result: dict[str, Any]) -> list[Packet]:
@@ -112,25 +106,3 @@ def _events(flight: dict[str, Any], rank: str, timeout_ns: int | None) -> Iterat
         return
     yield f"answer read at {landed:,} ns"
     yield f"latency {format_ns(landed - due)} from schedule, {format_ns(landed - sent)} from send"
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Puts a finished file in the place of the old one; what is no file (a pipe, /dev/null) is written to."""
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        path.write_bytes(data)
-        return
-    beside = path.with_name(f".rttp-{secrets.token_hex(8)}")
-    try:
-        # Made by `open`, so that it has the permissions that the umask gives.
-        with beside.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            beside.chmod(path.stat().st_mode & 0o7777)
-        beside.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise

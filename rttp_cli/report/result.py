@@ -1,138 +1,161 @@
-"""Result documents (docs/RESULT.md): percentiles, how sure they are, and a verdict.
+"""A result as it was read: what a file says of latency, loss and the host, whoever wrote it. All times are ns."""
 
-Histograms are read with the HdrHistogram library; intervals come from order statistics (`_core.quantile_ranks`).
-"""
+from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rttp_cli import _core
+from rttp_cli._core import Histogram
 
-SCHEMA = "rttp.result/1"
-QUANTILES = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
-CONFIDENCE = 0.95
+Kind = Literal["result", "interval log", "histogram", "percentile table"]
 
-State = Literal["ok", "few", "unbounded", "none"]
+WITH_LOSSES = ("response", "service", "undisturbed")
+"""Histograms in which lost and unfinished pulses stand behind every answer."""
 
 
 @dataclass(frozen=True)
-class Percentile:
-    """One quantile of a run, in ns.
+class Deadline:
+    """How messages kept their deadline."""
 
-    `few`: too few samples to bound it from above. `unbounded`: more pulses were lost than lie beyond it, so all that is
-    known is that it is not below `value_ns`.
-    """
+    limit_ns: int
+    kind: str
+    """`soft`, `firm` or `hard`."""
+    kept: int
+    missed: int
 
-    q: float
-    state: State
-    value_ns: int
-    lower_ns: int
-    upper_ns: int | None
-    beyond: int
-    """Samples above its rank."""
+
+@dataclass(frozen=True)
+class Part:
+    """All pulses of a result, or those of one stream, or of one band of priorities."""
+
+    name: str
+    """Of the stream, or `32 … 63` of a band; empty for all pulses."""
+    histograms: Mapping[str, Histogram]
+    """By the names of docs/RESULT.md (`response`, `service`, `undisturbed`, `lateness` …), those with samples."""
+    missing: int = 0
+    """Lost and unfinished pulses: samples of the histograms `WITH_LOSSES`."""
+    counts: Mapping[str, int] | None = None
+    """`counts` of docs/RESULT.md; `None` where the file has latencies alone. A band has sent, answered and missing."""
+    deadlines: tuple[Deadline, ...] = ()
+    """Of all its streams that have one."""
+    scheduled: bool = False
+    """Pulses were due at times of a schedule, so that some may not have been sent."""
+    priorities: tuple[int, int] | None = None
+    """Of a band: from and to."""
+
+    def missing_in(self, metric: str) -> int:
+        """Lost pulses among the samples of a histogram."""
+        return self.missing if metric in WITH_LOSSES else 0
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A piece of the measured time; all streams, except in an interval log, which has one a tag."""
+
+    from_ns: int
+    """From the first measured due time, or from the log's start."""
+    length_ns: int
+    sent: int | None
+    """`None`: the file does not say."""
+    lost: int
+    """Given up in this piece. An interval log has them in `response`."""
+    response: Histogram
+    """Of the pulses answered in this piece."""
+    stalled: Histogram | None = None
+    """Of these, the ones that a stall touched; `None` where none did."""
+    stream: str = ""
+    """The tag of an interval log; empty for all streams."""
+
+
+@dataclass(frozen=True)
+class CoreStalls:
+    """Stalls of one core."""
+
+    core: int | None
+    role: str
+    count: int
+    total_ns: int
+    longest_ns: int
+    stalls: tuple[tuple[int, int], ...]
+    """Start from the first measured due time (negative: in the warm-up) and length; the first 4,096."""
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """What the stall meter saw."""
+
+    watched: bool
+    from_ns: int
+    """Shorter ones do not count."""
+    cores: tuple[CoreStalls, ...]
+    watched_ns: int | None = None
+    """How long anybody looked, the warm-up too; of merged runs, all together. `None`: not known."""
 
     @property
-    def name(self) -> str:
-        """`P99.99`."""
-        return f"P{self.q * 100:.6f}".rstrip("0").rstrip(".")
+    def count(self) -> int:
+        """Of all cores."""
+        return sum(core.count for core in self.cores)
+
+    @property
+    def total_ns(self) -> int:
+        """Of all cores."""
+        return sum(core.total_ns for core in self.cores)
+
+    @property
+    def longest_ns(self) -> int:
+        """Of all cores; 0 without any."""
+        return max((core.longest_ns for core in self.cores), default=0)
 
 
 @dataclass(frozen=True)
-class Distribution:
-    """A histogram with its percentiles, in ns."""
+class Among:
+    """What a run was one of: a document of several runs (`rttp.runs/1`)."""
 
-    samples: int
-    lost: int
-    min_ns: int | None
-    """`None` without samples, as the next two."""
-    mean_ns: float | None
-    """Lost pulses are in it, where the histogram has them."""
-    max_ns: int | None
-    percentiles: tuple[Percentile, ...]
-
-    def at(self, q: float) -> Percentile:
-        """The percentile of a quantile that was asked for."""
-        return next(p for p in self.percentiles if p.q == q)
+    kind: str
+    """`repeat`, `against`, `sweep` …"""
+    side: str | None = None
+    """Of `against`: `A`, the base, or `B`."""
+    pair: int | None = None
+    """Runs of both sides that were made beside each other have one number."""
+    interleaved: bool = False
 
 
-def distribution(encoded: str, lost: int, quantiles: tuple[float, ...] = QUANTILES) -> Distribution:
-    """Percentiles of a base64 V2 histogram in which `lost` samples stand at the timeout. Raises `ValueError`."""
-    from hdrh.histogram import HdrHistogram
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One run, several merged ones, or a foreign histogram. Each is equal to itself alone."""
 
-    try:
-        histogram = HdrHistogram.decode(encoded)
-    except Exception as error:
-        # The library raises what its parts raise: binascii, zlib, its own.
-        raise ValueError(f"not an HdrHistogram V2 in base64: {error}") from error
-    n = histogram.get_total_count()
-    ranks = {q: _core.quantile_ranks(n, q, CONFIDENCE) for q in quantiles} if n else {}
-    wanted = sorted({r for found in ranks.values() if found for r in found if r})
-    # One pass over the buckets for all ranks; the library takes percentiles, which it turns back into these ranks.
-    percents = [100.0 * r / n for r in wanted]
-    values = histogram.get_percentile_to_value_dict(percents) if wanted else {}
-    value = {r: int(values[p]) for r, p in zip(wanted, percents, strict=True)}
-    percentiles = []
-    for q in quantiles:
-        found = ranks.get(q)
-        if not found:
-            percentiles.append(Percentile(q, "none", 0, 0, None, 0))
-            continue
-        at, lower, upper = found
-        state: State = "unbounded" if at > n - lost else "few" if upper is None else "ok"
-        top = None if upper is None or upper > n - lost else value[upper]
-        percentiles.append(Percentile(q, state, value[at], value.get(lower, 0), top, n - at))
-    return Distribution(
-        samples=n,
-        lost=lost,
-        min_ns=int(histogram.get_min_value()) if n else None,
-        mean_ns=_core.histogram_mean(encoded),
-        max_ns=int(histogram.get_max_value()) if n else None,
-        percentiles=tuple(percentiles),
-    )
+    source: str
+    """The file it was read from, or what it was merged from, for people."""
+    kind: Kind
+    whole: Part
+    streams: tuple[Part, ...] = ()
+    bands: tuple[Part, ...] = ()
+    intervals: tuple[Interval, ...] = ()
+    """In time order, if `timeline`; empty where the file has none."""
+    timeline: bool = True
+    """Its intervals follow one another and are of what it shows. Of merged runs and of single streams they only tell
+    how alike neighbouring samples are."""
+    stalls: Stalls | None = None
+    """`None` where the file does not say."""
+    duration_ns: int | None = None
+    """Measured time; of merged runs, all together."""
+    sending_ns: int | None = None
+    document: Mapping[str, Any] | None = None
+    """The checked document (docs/RESULT.md) of a single run of ours."""
+    among: Among | None = None
+    """`None` for a run that stands alone, and for merged ones."""
+    runs: int = 1
+    exact: bool = True
+    """False for a percentile table: its samples stand at the row above them."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know: assumed units, runs of different profiles …"""
 
+    def streams_like(self, name: str) -> str:
+        """A hint for whoever asked for a stream that it does not have."""
+        from difflib import get_close_matches
 
-def samples_for(q: float) -> int:
-    """Fewest samples that bound a quantile from above."""
-    low, high = 1, 1 << 40
-    while low < high:
-        middle = (low + high) // 2
-        found = _core.quantile_ranks(middle, q, CONFIDENCE)
-        if found and found[2] is not None:
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
-def summarise(document: dict[str, Any], limit_ns: int, q: float) -> dict[str, Any]:
-    """Adds figures in numbers to a result document: `latency` (of all, of streams, of bands) and `verdict`."""
-    from rttp_cli.report.judge import verdict_of
-
-    quantiles = QUANTILES if q in QUANTILES else tuple(sorted({*QUANTILES, q}))
-    named = {name: text for name, text in document["histograms"].items() if name not in ("unit", "encoding")}
-    latency = _latencies(named, document["counts"], quantiles)
-    streams = [
-        stream | {"latency": _latencies(stream["histograms"], stream["counts"], QUANTILES)}
-        for stream in document["streams"]
-    ]
-    bands = [
-        band | {"latency": {"response": _numbers(distribution(band["response"], band["missing"]))}}
-        for band in document["bands"]
-    ]
-    result = document | {"latency": latency, "streams": streams, "bands": bands}
-    return result | {"verdict": vars(verdict_of(result, q, limit_ns))}
-
-
-def _latencies(
-    histograms: dict[str, str], counts: dict[str, int], quantiles: tuple[float, ...]
-) -> dict[str, dict[str, Any]]:
-    missing = counts["lost"] + counts["unfinished"]
-    with_losses = ("response", "service")
-    return {
-        name: _numbers(distribution(text, missing if name in with_losses else 0, quantiles))
-        for name, text in histograms.items()
-    }
-
-
-def _numbers(d: Distribution) -> dict[str, Any]:
-    return vars(d) | {"percentiles": [vars(p) | {"name": p.name} for p in d.percentiles]}
+        names = [stream.name for stream in self.streams]
+        if near := get_close_matches(name, names, n=1):
+            return f"did you mean `{near[0]}`?"
+        return f"its streams are {', '.join(names[:20])}" if names else "it tells no streams apart"

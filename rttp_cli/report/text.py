@@ -1,8 +1,10 @@
 """A result document as text for people: tables of 80 columns, every figure with what stands behind it."""
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any
 
+from rttp_cli.report.cost import cost_parts
 from rttp_cli.report.percentile import interval, value
 from rttp_cli.report.streams import bands, streams
 from rttp_cli.units import format_bytes, format_ns, format_share
@@ -27,13 +29,20 @@ def render(result: dict[str, Any], *, colour: bool = False) -> str:
     if told:
         lines += [*_latency(result), ""]
     lines += [*_extra(result), *_clock(result), *_stalls(result)]
-    for gate in result.get("gates", ()):
-        of = "" if gate["stream"] is None else f" [{gate['stream']}]"
-        lines.append(f"gate       {paint(gate['state'], gate['state'])}: {gate['gate']}{of}: {gate['reason']}")
+    judged = [("gate", g["state"], _gate(g)) for g in result.get("gates", ())]
     verdict = result["verdict"]
-    if told and not result.get("gates"):
-        lines.append(f"verdict    {paint(verdict['state'], verdict['state'])}: {verdict['reason']}")
+    if told and not judged:
+        judged = [("verdict", verdict["state"], verdict["reason"])]
+    for label, state, words in judged:
+        first, *rest = wrap(f"{state}: {words}", _COLUMNS - 11)
+        lines.append(f"{label:<11}{paint(state, state)}{first.removeprefix(state)}")
+        lines += [f"{'':<11}{more}" for more in rest]
     return "\n".join(paint(line, "bold") if i == 0 else line for i, line in enumerate(lines))
+
+
+def _gate(gate: dict[str, Any]) -> str:
+    of = "" if gate["stream"] is None else f" [{gate['stream']}]"
+    return f"{gate['gate']}{of}: {gate['reason']}"
 
 
 def _heading(result: dict[str, Any]) -> Iterator[str]:
@@ -198,6 +207,8 @@ def _extra(result: dict[str, Any]) -> Iterator[str]:
     if cpu["machine_busy_share"] is not None:
         text += f"; machine {cpu['machine_busy_share']:.0%} busy"
     yield text
+    if parts := cost_parts(result):
+        yield from _line("cost", [f"a million pulses: {parts[0]}", *parts[1:]])
 
 
 def _few(d: dict[str, Any]) -> str:
@@ -240,6 +251,12 @@ def _stalls(result: dict[str, Any]) -> Iterator[str]:
         share = format_share(core["total_ns"], max(run_ns, core["total_ns"]))
         longest = f", longest {format_ns(core['longest_ns'])}, {share} of the time" if core["count"] else ""
         yield f"stalls     {where} ({role}): {core['count']} of {format_ns(stalls['from_ns'])} or more{longest}"
-    if stalls["stalled_pulses"]:
-        late = stalls["stalled_pulses"]
-        yield f"           made {late:,} pulses late ({format_share(late, result['counts']['sent'])})"
+    late, sent = stalls["stalled_pulses"], result["counts"]["sent"]
+    response, undisturbed = result["latency"]["response"], result["latency"].get("undisturbed")
+    if late:
+        yield f"           made {late:,} pulses late ({format_share(late, sent)})"
+    if stalls["watched"] and undisturbed and undisturbed["samples"] < response["samples"]:
+        touched = format_share(response["samples"] - undisturbed["samples"], response["samples"])
+        yield f"           touched {touched} of round trips"
+        if undisturbed["samples"]:
+            yield f"  others   {_few(undisturbed)}"

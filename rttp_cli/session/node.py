@@ -58,6 +58,10 @@ class Node:
         """Datagrams received, answered, rejected so far."""
         return self._server.progress()
 
+    def live(self) -> _core.TallyDict:
+        """Its counts so far, rejects by slug."""
+        return self._server.live()
+
     def finish(self) -> _core.ServerDict:
         """Stops it and gives its counts; the same again when asked again."""
         if self._summary is None:

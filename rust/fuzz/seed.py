@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import seed_capture
+import seed_histogram
 import seed_trace
 
 HERE = Path(__file__).resolve().parent
@@ -58,3 +59,4 @@ write("uri", [a.encode() for a in ADDRESSES])
 write("trace", seed_trace.SEEDS)
 write("capture", seed_capture.CAPTURES)
 write("packet", seed_capture.PACKETS)
+write("histogram", seed_histogram.SEEDS)

@@ -133,6 +133,7 @@ def test_the_summary_as_json_is_all_there_is_on_stdout(by: signal.Signals, code:
         "rejects",
         "answers_dropped",
         "receive_buffer",
+        "syscalls",
         "usage",
         "asked",
     }

@@ -8,8 +8,9 @@ import pytest
 from rttp_cli.bench import HostOptions, of_profile, run
 from rttp_cli.profile import load
 from rttp_cli.profile.shipped import shipped
+from rttp_cli.report.document import summarise
 from rttp_cli.report.judge import judge_gates
-from rttp_cli.report.result import summarise
+from rttp_cli.report.source import of_document
 from rttp_cli.report.text import render
 
 MS = 1_000_000
@@ -25,7 +26,7 @@ def result(request: pytest.FixtureRequest) -> dict[str, Any]:
     for stream in asked.streams:
         stream["timeout_ns"] = 5_000 * MS
     found = summarise(run(replace(asked, host=host)), LIMIT_NS, 0.9999)
-    found["gates"] = [vars(verdict) for verdict in judge_gates(found, asked.gates)]
+    found["gates"] = [vars(verdict) for verdict in judge_gates(of_document(found, request.param), asked.gates)]
     return found
 
 

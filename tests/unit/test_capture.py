@@ -1,6 +1,7 @@
 """A run's flights as a capture: every record becomes packets with its own times, lengths and words."""
 
 import io
+import os
 import stat
 from collections import Counter
 from pathlib import Path
@@ -15,7 +16,6 @@ from scapy.utils import RawPcapNgReader
 
 from rttp_cli import _core
 from rttp_cli.errors import RttpError
-from rttp_cli.report import capture
 from rttp_cli.report.capture import packets, section_comment, write_flights
 from rttp_cli.wire.scapy_layer import LONGEST_COMMENT, RTTP, Captured, write_pcapng
 
@@ -251,7 +251,7 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one(
 
     path = tmp_path / "run.pcapng"
     path.write_text("old", encoding="utf-8")
-    monkeypatch.setattr(*((capture.os, "fsync") if call == "fsync" else (Path, "replace")), fail)
+    monkeypatch.setattr(*((os, "fsync") if call == "fsync" else (Path, "replace")), fail)
     with pytest.raises(RttpError) as caught:
         write_flights(result([flight(1)], []), path)
     assert (caught.value.slug, caught.value.message) == ("unwritable", f"`{path}`: No space left on device")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 TOP = Path(__file__).parents[2]
 DOC = (TOP / "docs" / "DEPENDENCIES.md").read_text(encoding="utf-8")
-OURS = {"rttp-proto", "rttp-capture", "rttp-decode", "rttp-load", "rttp-io", "rttp-py"}
+OURS = {"rttp-proto", "rttp-capture", "rttp-decode", "rttp-load", "rttp-stats", "rttp-io", "rttp-py"}
 
 
 def crates() -> set[str]:

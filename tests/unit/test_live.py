@@ -5,7 +5,6 @@ import itertools
 import os
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -211,37 +210,6 @@ def test_a_plain_line_names_the_worst_stream_where_there_are_several() -> None:
 def test_a_plain_line_says_how_long_an_interval_is() -> None:
     assert "; last 10.0 s P50 " in plain(progress(live(stream())), 60.0, 10.0)
     assert plain(progress(None, 63.0), 60.0).startswith("60 of 60 s: "), "a run waits for answers after its time"
-
-
-@pytest.mark.parametrize(
-    ("threads", "sits"),
-    [
-        ({"rttp-sender": ({1}, os.SCHED_OTHER), "rttp-server": ({0}, os.SCHED_FIFO)}, {2, 3}),
-        ({"rttp-sender": ({1, 2, 3}, os.SCHED_OTHER), "rttp-server": ({0}, os.SCHED_FIFO)}, {0}),
-        ({"rttp-sender": ({1}, os.SCHED_OTHER), "rttp-server": ({2}, os.SCHED_OTHER)}, {0, 3}),
-        ({"rttp-sender": ({1, 2, 3}, os.SCHED_OTHER), "rttp-server": ({0}, os.SCHED_OTHER)}, {0}),
-        ({"rttp-sender": ({0, 1, 2, 3}, os.SCHED_OTHER), "rttp-server": ({0}, os.SCHED_OTHER)}, None),
-        ({"rttp-collector": ({1}, os.SCHED_IDLE)}, None),
-        ({}, None),
-    ],
-)
-def test_it_sits_beside_no_thread_that_may_spin_where_there_is_another_core(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, threads: dict[str, tuple[set[int], int]], sits: set[int] | None
-) -> None:
-    for number, name in enumerate(threads, 1):
-        (tmp_path / str(number)).mkdir()
-        (tmp_path / str(number) / "comm").write_text(f"{name}\n", encoding="ascii")
-    (tmp_path / "99").mkdir()
-    of = [({0, 1, 2, 3}, os.SCHED_OTHER), *threads.values()]
-    chosen: list[set[int]] = []
-    monkeypatch.setattr(_progress, "_TASKS", tmp_path)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda number: of[number][0])
-    monkeypatch.setattr(os, "sched_getscheduler", lambda number: of[number][1])
-    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: chosen.append(cores))
-    over = threading.Event()
-    over.set()
-    _progress._keep_off_busy_cores(over)
-    assert chosen == ([] if sits is None else [sits])
 
 
 class Stderr:

@@ -13,10 +13,14 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unit import result_samples
 
 from rttp_cli import _core
-from rttp_cli.report.judge import judge
-from rttp_cli.report.result import QUANTILES, Percentile, distribution, samples_for, summarise
+from rttp_cli.report.distribution import QUANTILES, Distribution, Percentile, samples_for
+from rttp_cli.report.distribution import distribution as distribution_of
+from rttp_cli.report.document import summarise
+from rttp_cli.report.judge import Verdict, verdict_of
+from rttp_cli.report.result import Part, Result
 from rttp_cli.report.text import render
 
 HIGHEST_NS = 3_600_000_000_000
@@ -45,6 +49,10 @@ def _encoded(pairs: tuple[tuple[int, int], ...]) -> str:
     for value, count in pairs:
         assert made.record_value(value, count)
     return str(made.encode().decode("ascii"))
+
+
+def distribution(text: str, lost: int, quantiles: tuple[float, ...] = QUANTILES) -> Distribution:
+    return distribution_of(_core.Histogram.decode(text), lost, quantiles)
 
 
 def precise(found: int, exact: int) -> bool:
@@ -160,7 +168,7 @@ GARBAGE += [GOOD[: len(GOOD) // 2], "HISTFA" + "A" * 50, json.dumps({"a": 1}), "
 
 @pytest.mark.parametrize("text", GARBAGE, ids=lambda text: ascii(text[:12]))
 def test_what_is_no_histogram_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError, match="not an HdrHistogram V2 in base64"):
+    with pytest.raises(ValueError, match=r"^byte \d+ of the (text|encoded histogram): .*, expected .+"):
         distribution(text, 0)
 
 
@@ -174,8 +182,13 @@ def test_a_damaged_histogram_is_a_distribution_or_a_value_error(at: int, charact
     assert len(d.percentiles) == len(QUANTILES)
 
 
+def judge(values: dict[int, int], lost: int, q: float, limit: int) -> Verdict:
+    whole = Part("", {"response": _core.Histogram.decode(encoded(values))}, missing=lost)
+    return verdict_of(Result("a run", "result", whole), q, limit)
+
+
 def verdict(values: dict[int, int], lost: int = 0, q: float = 0.9999, limit: int = LIMIT) -> tuple[str, str]:
-    found = judge(distribution(encoded(values), lost, (q,)), q, limit)
+    found = judge(values, lost, q, limit)
     assert (found.q, found.limit_ns) == (q, limit)
     return found.state, found.reason
 
@@ -185,7 +198,8 @@ def test_enough_fast_samples_pass() -> None:
 
 
 def test_slow_samples_fail_and_few_are_enough_for_that() -> None:
-    assert verdict({400 * US: 40_000}) == ("fail", "P99.99 400 µs > 300 µs")
+    unknown = "whether stalls explain it is not known: the result does not say"
+    assert verdict({400 * US: 40_000}) == ("fail", f"P99.99 400 µs > 300 µs; {unknown}")
     assert verdict({20 * US: 39_000, 400 * US: 1_000})[0] == "fail"
     assert verdict({400 * US: 2_000})[0] == "fail", "the lower end alone breaks the limit"
 
@@ -235,13 +249,13 @@ def test_a_limit_that_is_kept_to_the_nanosecond_is_kept(q: float) -> None:
 def test_a_verdict_never_turns_worse_when_the_limit_grows(
     values: dict[int, int], lost: int, q: float, limit: int
 ) -> None:
-    d = distribution(encoded(values | ({10_000 * MS: lost} if lost else {})), lost, (q,))
+    values |= {10_000 * MS: lost} if lost else {}
     order = ["fail", "inconclusive", "pass"]
-    found = [order.index(judge(d, q, at).state) for at in (limit // 2, limit, limit * 2, limit * 1000)]
+    found = [order.index(judge(values, lost, q, at).state) for at in (limit // 2, limit, limit * 2, limit * 1000)]
     assert found == sorted(found)
 
 
-EMPTY = ("wakeup", "pacing", "message", "first_token", "token_gap", "one_way_out", "one_way_back")
+EMPTY = ("wakeup", "pacing", "message", "first_token", "token_gap", "one_way_out", "one_way_back", "undisturbed")
 
 
 def document(
@@ -253,87 +267,43 @@ def document(
         {"what": "cpu-dma-latency", "granted": True, "detail": "0 µs"},
         {"what": "timer-slack", "granted": True, "detail": "1 ns"},
     ]
+    answered = n - lost - counts.get("unfinished", 0)
     usage = {"user_ns": n * US, "system_ns": n * 4 * US, "voluntary_switches": 5, "involuntary_switches": 12}
-    tally = {"received": n, "answered": n - lost, "bytes": n * 138, "buffer_drops": 0, "rejects": {}}
-    zero = (
-        "send_refused",
-        "unfinished",
-        "unsent",
-        "dropped",
-        "one_way",
-        "late",
-        "duplicates",
-        "reordered",
-        "unexpected",
-        "network_errors",
-        "buffer_drops",
-    )
-    faults = {"loss": 0.0, "duplicate": 0.0, "corrupt": 0.0, "reorder": 0.0, "delay": 0.0, "seed": 1}
-    totals = {"sent_in_all": n, "sent": n, "answered": n - lost, "lost": lost, "rejects": {}}
-    totals |= dict.fromkeys(zero, 0) | counts
-    stream = {
-        "name": "pulses",
-        "mode": "echo",
-        "arrival": "constant" if rate else "closed",
-        "counts": totals,
-        "rates": {"sent_pps": n / 5},
-        "deadline": None,
-        "drift_ppm": None,
-        "histograms": {"response": encoded(response)},
-    }
-    return {
-        "schema": "rttp.result/1",
-        "rttp": {"version": "0", "profile": "release", "commit": "0"},
-        "started_unix_ns": 1,
-        "interrupted": False,
-        "run": {
-            "mode": "open-loop" if rate else "ping-pong",
-            "target": "127.0.0.1:21076",
-            "local": "127.0.0.1:40000",
-            "embedded": embedded,
-            "security": "open",
-            "size": 138,
-            "priority": 128,
-            "rate_pps": rate,
-            "duration_ns": 5_000 * MS,
-            "warmup_ns": 500 * MS,
-            "count": None,
-            "timeout_ns": 1_000 * MS,
-            "spin": False,
-            "threads": 1,
-            "segments": 1,
-            "sender_core": 1,
-            "sender_cores": [1],
-            "responder_core": 1 if embedded else None,
-            "faults": faults,
-        },
-        "host": {"kernel": "", "machine": "", "cpu": "", "cores": 2, "asked": [*asked], "receive_buffer": 16 << 20},
+    tally = {"received": n, "answered": answered, "bytes": n * 138, "buffer_drops": 0, "rejects": {}}
+    made = result_samples.document()
+    totals = made["counts"] | {"sent_in_all": n, "sent": n, "answered": answered, "lost": lost} | counts
+    of_stream = {"arrival": "constant" if rate else "closed", "deadline": None, "counts": totals}
+    run = {"mode": "open-loop" if rate else "ping-pong", "embedded": embedded, "rate_pps": rate}
+    times = {"duration_ns": 5_000 * MS, "warmup_ns": 500 * MS, "timeout_ns": 1_000 * MS}
+    clock = {"shared": embedded, "offset_ns": None, "skew_ppm": None, "uncertainty_ns": None, "points": 0}
+    responder = tally | {"answers_dropped": 0, "receive_buffer": 16 << 20, "usage": usage, "asked": asked}
+    return made | {
+        "run": made["run"] | run | times | {"responder_core": 1 if embedded else None},
+        "host": made["host"] | {"asked": [*asked], "receive_buffer": 16 << 20},
         "counts": totals,
         "sending_ns": 5_000 * MS,
         "lasted_ns": 5_000 * MS,
         "rates": {
             "offered_pps": rate,
             "sent_pps": n / 5,
-            "answered_pps": (n - lost) / 5,
+            "answered_pps": answered / 5,
             "sent_bps": n * 138 * 8 / 5,
         },
         "peer": tally if embedded else None,
-        "responder": tally | {"answers_dropped": 0, "receive_buffer": 16 << 20, "usage": usage, "asked": asked}
-        if embedded
-        else None,
+        "responder": responder if embedded else None,
         "histograms": {
+            "unit": "ns",
+            "encoding": "HdrHistogram V2 compressed base64",
             "response": encoded(response),
             "service": encoded(response),
             "lateness": encoded({100: n} if n else {}),
             **dict.fromkeys(EMPTY, encoded({})),
         },
-        "profile": None,
-        "schedule": {"seed": 1, "digest": "0", "plan": {}},
-        "sessions": [{"target": "127.0.0.1:21076", "clock": {"shared": embedded, "offset_ns": None}}],
-        "streams": [stream],
+        "sessions": [made["sessions"][0] | {"clock": clock}],
+        "streams": [made["streams"][0] | of_stream | {"histograms": {"response": encoded(response)}}],
         "bands": [],
-        "stalls": {"watched": True, "from_ns": 100_000, "stalled_pulses": 0, "cores": []},
-        "cpu": {"sender": usage, "process_user_s": 1.0, "process_system_s": 1.0, "machine_busy_share": 0.5},
+        "stalls": {"watched": True, "from_ns": 100_000, "stalled_pulses": 0, "before": None, "cores": []},
+        "cpu": made["cpu"] | {"sender": usage},
     }
 
 
@@ -352,7 +322,7 @@ def test_a_summary_has_all_latencies_a_verdict_and_the_document_and_is_json() ->
     before = copy.deepcopy(made)
     result = summarise(made, LIMIT, 0.9999)
     assert made == before, "the document itself stays as it was"
-    assert json.loads(json.dumps(result, allow_nan=False)).keys() == made.keys() | {"latency", "verdict"}
+    assert json.loads(json.dumps(result, allow_nan=False)).keys() == made.keys() | {"latency"}
     assert result["latency"].keys() == {"response", "service", "lateness", *EMPTY}
     assert result["verdict"]["state"] == "pass"
     assert [p["name"] for p in result["latency"]["response"]["percentiles"]] == [
@@ -393,7 +363,8 @@ def test_the_text_says_too_few_samples_and_puts_such_a_number_in_brackets() -> N
     assert "(20.0 µs)" in line(shown, "P99.99")
     assert line(shown, "P99.99").endswith("20.0 µs …: too few samples")
     assert "(" not in line(shown, "P99")
-    assert line(shown, "verdict") == "verdict    inconclusive: P99.99 needs 36,887 samples, there are 1,000"
+    assert line(shown, "verdict") == "verdict    inconclusive: P99.99 needs 36,887 samples, there are 1,000; a run of"
+    assert shown.endswith("           about 184 s would tell (now 5.00 s)")
 
 
 def test_the_text_of_a_run_without_samples_has_no_numbers_for_percentiles() -> None:
@@ -443,31 +414,44 @@ ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 def crowded(*, loss: bool, rate: float, latency: int) -> dict[str, Any]:
     """Twelve streams of four bands with long names, deadlines, messages, tokens and drift."""
-    lost = 1_000 if loss else 0
-    made = document({latency: 40_000} | ({3_600_000 * MS: lost} if loss else {}), lost=lost, rate=rate)
+    lost, unfinished, one_way = 1_000 if loss else 0, round(rate), round(rate)
+
+    def round_trips(answered: int, missing: int) -> str:
+        at_end = answered if latency == HIGHEST_NS else 0
+        return encoded({latency: answered} | ({HIGHEST_NS: at_end + missing} if missing else {}))
+
+    made = document({latency: 40_000}, rate=rate)
     made["run"] |= {"size": None, "priority": None}
     made["rates"] |= {"offered_pps": rate, "sent_pps": rate, "answered_pps": rate, "sent_bps": rate * 65_507 * 8}
-    made["counts"] |= dict.fromkeys(("unfinished", "unsent", "dropped", "one_way"), round(rate))
     made["profile"] = {"name": "crowded"}
-    counts = made["streams"][0]["counts"] | {"dropped": round(rate), "unfinished": 0, "one_way": 0}
+    settled = {"sent": 40_000 + lost, "answered": 40_000, "lost": lost, "dropped": round(rate)}
+    counts = made["streams"][0]["counts"] | settled
     times = encoded({latency: 100})
     made["streams"] = [
         made["streams"][0]
         | {
             "name": f"stream-{i}-" + "x" * (4 * i),
             "counts": counts,
-            "rates": {"sent_pps": rate / 12},
+            "rates": made["streams"][0]["rates"] | {"sent_pps": rate / 12},
             "deadline": {"limit_ns": 999_500, "class": "firm", "kept": 0, "missed": round(rate)},
             "drift_ppm": -123_456.7,
             "arrival": "constant",
-            "histograms": made["streams"][0]["histograms"]
+            "histograms": {"response": round_trips(40_000, lost)}
             | ({"message": times} if i % 2 else {"first_token": times, "token_gap": times}),
         }
         for i in range(11)
     ]
-    one_way = counts | {"one_way": counts["sent"], "answered": 0, "lost": 0, "messages": 0}
-    made["streams"].append(made["streams"][0] | {"name": "one-way", "counts": one_way, "histograms": {}})
-    response = made["histograms"]["response"]
+    ways = counts | {"sent": one_way, "one_way": one_way, "answered": 0, "lost": 0, "messages": 0}
+    made["streams"].append(made["streams"][0] | {"name": "one-way", "counts": ways, "histograms": {}})
+    # One stream has all that was on its way at the end: the others' columns show what was answered, too.
+    cut = made["streams"][0]
+    cut["counts"] = counts | {"sent": counts["sent"] + unfinished, "unfinished": unfinished}
+    cut["histograms"] |= {"response": round_trips(40_000, lost + unfinished)}
+    made["counts"] |= {"unsent": round(rate), "dropped": round(rate)} | {
+        key: sum(stream["counts"][key] for stream in made["streams"])
+        for key in ("sent", "answered", "lost", "unfinished", "one_way")
+    }
+    made["counts"]["sent_in_all"] = made["counts"]["sent"]
     made["bands"] = [
         {
             "from_priority": low,
@@ -475,11 +459,14 @@ def crowded(*, loss: bool, rate: float, latency: int) -> dict[str, Any]:
             "sent": round(rate) * 60,
             "answered": 40_000,
             "missing": lost,
-            "response": response,
+            "response": round_trips(40_000, lost),
         }
         for low in (0, 96, 192, 224)
     ]
-    made["histograms"] |= dict.fromkeys(EMPTY, times)
+    missing = 11 * lost + unfinished
+    whole = round_trips(11 * 40_000, missing)
+    made["histograms"] |= dict.fromkeys(EMPTY, times) | {"response": whole, "service": whole}
+    made["histograms"]["undisturbed"] = round_trips(100, missing)
     made["stalls"]["stalled_pulses"] = round(rate)
     return made
 
@@ -516,7 +503,7 @@ def test_without_colour_there_is_no_escape_and_with_it_the_words_are_the_same(re
 
 
 # These hold addresses, counts and reasons of any length; all other lines keep to a terminal of 80 columns.
-LONG = ("rttp bench:", "target ", "host ", "peer ", "answers ", "processor ", "stalls ", "verdict ", "refused ")
+LONG = ("rttp bench:", "target ", "host ", "peer ", "answers ", "processor ", "stalls ", "refused ")
 
 
 def test_the_table_fits_80_columns(result: dict[str, Any]) -> None:

@@ -13,8 +13,9 @@ import pytest
 from rttp_cli.bench import BenchOptions, HostOptions, of_profile, run
 from rttp_cli.bench.options import Faults
 from rttp_cli.profile import load
+from rttp_cli.report.document import SCHEMA, summarise
 from rttp_cli.report.judge import judge_gates
-from rttp_cli.report.result import SCHEMA, summarise
+from rttp_cli.report.source import of_document
 
 DOC = (Path(__file__).parents[2] / "docs" / "RESULT.md").read_text(encoding="utf-8")
 MS = 1_000_000
@@ -88,7 +89,7 @@ def document(folder: Path) -> dict[str, Any]:
     host = HostOptions(stamps=True, faults=faults, interval_ns=100 * MS, interval_log=folder / "run.hlog")
     request = of_profile(load(str(folder / "run.yaml")), host)
     result = summarise(run(request), LIMIT_NS, LIMIT_AT)
-    return result | {"gates": [vars(verdict) for verdict in judge_gates(result, request.gates)]}
+    return result | {"gates": [vars(verdict) for verdict in judge_gates(of_document(result, "a run"), request.gates)]}
 
 
 def example(number: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -10,12 +10,13 @@ from rttp_cli import _core
 from rttp_cli.bench.request import Request
 from rttp_cli.bench.run import run
 from rttp_cli.errors import RttpError
+from rttp_cli.report.document import summarise
 from rttp_cli.report.judge import State, judge_gates, worst
-from rttp_cli.report.result import summarise
+from rttp_cli.report.source import of_document
 
 SCHEMA = "rttp.runs/1"
-VERDICT_NS, VERDICT_AT = 300_000, 0.9999
-"""Each result carries a verdict; several runs are judged by gates, so this one is only for completeness."""
+VERDICT = (300_000, 0.9999)
+"""Limit in ns and quantile of the verdict that each result carries, unless an option says otherwise."""
 
 Told = Callable[["Point"], None]
 """Hears of each run as it ends."""
@@ -55,8 +56,9 @@ class Series:
     The block is left then, and `stopped` says so; what was found by then is kept.
     """
 
-    def __init__(self, told: Told | None = None) -> None:
+    def __init__(self, told: Told | None = None, *, verdict: tuple[int, float] = VERDICT) -> None:
         self.told = told
+        self.verdict = verdict
         self.stopped = False
 
     def __enter__(self) -> Self:
@@ -72,10 +74,10 @@ class Series:
         """Makes one run. Raises `RttpError` when it could not be made."""
         if self._told_to_stop():
             raise _StoppedError
-        result = summarise(run(request), VERDICT_NS, VERDICT_AT)
+        result = summarise(run(request), *self.verdict)
         if result["interrupted"]:
             raise _StoppedError
-        verdicts = judge_gates(result, [*request.gates, *((None, gate) for gate in gates)])
+        verdicts = judge_gates(of_document(result, label), [*request.gates, *((None, gate) for gate in gates)])
         result["gates"] = [vars(verdict) for verdict in verdicts]
         point = Point(label, request.offered_mps, result, worst(verdicts), [f"{v.gate}: {v.reason}" for v in verdicts])
         if self.told is not None:

@@ -114,13 +114,14 @@ impl Book {
         }
     }
 
-    /// A pulse was answered in time. `message`: what that means for a message of several pulses. Gives the latency from schedule, if it is measured.
+    /// A pulse was answered in time, after the answer to a later one (`overtaken`), or touched by a stall (`disturbed`).
+    /// `message`: what that means for a message of several pulses. Gives the latency from schedule, if it is measured.
     #[inline]
     pub(crate) fn answered(
         &mut self,
         launch: &Launch,
         now: Nanos,
-        overtaken: bool,
+        (overtaken, disturbed): (bool, bool),
         message: Option<Settled>,
     ) -> Option<Nanos> {
         let i = usize::from(launch.stream);
@@ -153,7 +154,11 @@ impl Book {
         }
         let response = now.saturating_sub(launch.due);
         stream.counts.answered += 1;
-        self.reporter.interval.streams[i].response.saturating_record(response);
+        let slice = &mut self.reporter.interval.streams[i];
+        slice.response.saturating_record(response);
+        if disturbed {
+            slice.stalled.saturating_record(response);
+        }
         if !self.closed {
             stream.latencies.service.saturating_record(now.saturating_sub(launch.sent));
         }

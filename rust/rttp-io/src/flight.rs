@@ -39,6 +39,8 @@ pub struct Launch {
     pub priority: u8,
     /// Which part of its message it is.
     pub part: Part,
+    /// It left while its sender worked off what a stall had left.
+    pub disturbed: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -117,6 +119,7 @@ impl Flight {
             fragment: (1, 0),
             priority: 0,
             part: Part::Whole,
+            disturbed: false,
         };
         let empty = Slot { launch, order: 0, state: State::Settled, missing: 0, last_landing: 0, judged: false };
         (slots <= Flight::MOST).then(|| Flight {
@@ -174,6 +177,7 @@ impl Flight {
             fragment: (item.fragment_count, item.fragment_index),
             priority: item.priority,
             part: item.part,
+            disturbed: false,
         };
         let begins = match item.part {
             Part::Whole => true,
@@ -206,11 +210,11 @@ impl Flight {
 
     /// Notes that a queued pulse leaves; `answered`: whether an answer is waited for.
     #[inline]
-    pub fn launch(&mut self, number: u64, sent: Nanos, answered: bool) -> Launch {
+    pub fn launch(&mut self, number: u64, sent: Nanos, answered: bool, disturbed: bool) -> Launch {
         let order = self.sent;
         self.sent = order.wrapping_add(1);
         let slot = self.slot(number);
-        slot.launch.sent = sent;
+        (slot.launch.sent, slot.launch.disturbed) = (sent, disturbed);
         slot.order = order;
         slot.state = if answered { State::Flying } else { State::Settled };
         let launch = slot.launch;
@@ -364,7 +368,7 @@ mod tests {
 
     fn fly(flight: &mut Flight, number: u64, sent: Nanos) {
         flight.queue(&item(number), 100, number + 1);
-        flight.launch(number, sent, true);
+        flight.launch(number, sent, true, false);
     }
 
     fn sent_of(landing: Landing) -> (Nanos, bool) {
@@ -397,7 +401,7 @@ mod tests {
             flight.queue(&item(number), 0, 3);
         }
         for number in [2, 0, 1] {
-            flight.launch(number, 50, true);
+            flight.launch(number, 50, true, false);
         }
         assert!(!sent_of(flight.land(2)).1);
         assert!(!sent_of(flight.land(0)).1, "a low number that was sent second is in order");
@@ -409,7 +413,7 @@ mod tests {
         let mut flight = Flight::with_room(64).unwrap();
         flight.queue(&item(0), 0, 64);
         assert!(!flight.has_room(1), "64 numbers are given");
-        flight.launch(0, 5, true);
+        flight.launch(0, 5, true, false);
         assert!(matches!(flight.land(0), Landing::First { .. }));
         assert!(flight.has_room(1) && !flight.has_room(2));
         assert_eq!(flight.land(1), Landing::Unknown, "given, not sent");
@@ -431,7 +435,7 @@ mod tests {
         };
         for index in [2, 0, 1] {
             flight.queue(&fragment(index), 0, 13);
-            flight.launch(10 + index, 8, true);
+            flight.launch(10 + index, 8, true, false);
         }
         for (number, complete) in [(11, false), (12, false), (10, true)] {
             let Landing::First { launch, .. } = flight.land(number) else { panic!("unknown") };
@@ -446,7 +450,7 @@ mod tests {
         for number in 0..1_000 {
             assert!(flight.has_room(1));
             flight.queue(&item(number), 0, number + 1);
-            flight.launch(number, number, false);
+            flight.launch(number, number, false, false);
         }
         assert!(flight.empty());
         assert_eq!(flight.land(999), Landing::Unknown, "nobody asked for an answer");

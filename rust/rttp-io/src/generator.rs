@@ -8,6 +8,7 @@ mod departures;
 mod room;
 
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use rttp_load::plan::{Arrival, Overflow, Priority, StreamPlan};
 use rttp_load::schedule::Schedule;
 use rttp_load::stream::{Item, Part, kind_of};
 use rttp_proto::dialects::rttp1::{HEADER, Kind, MAX_DATAGRAM};
+use rttp_proto::reject::Slug;
 use rttp_proto::seq::SeqId;
 
 use crate::book::{Book, wants_answer};
@@ -53,6 +55,8 @@ pub struct Progress {
     pub lost: AtomicU64,
     /// Time since the measured time began, ns; 0 during the warm-up.
     pub elapsed_ns: AtomicU64,
+    /// Whole run: datagrams that are no pulses, by slug code.
+    pub rejects: Mutex<[u64; Slug::TABLE]>,
 }
 
 /// What a stream's pulses look like and what becomes of them when they wait.
@@ -112,6 +116,13 @@ pub(crate) struct Generator<'a, L> {
     book: Book,
     /// A stall has made pulses late, and the sender has not caught up yet.
     behind: bool,
+    /// Stalls of this core that this sender knows of.
+    stalls: usize,
+    /// What came in a stall has not all been read.
+    unread: bool,
+    /// A stall's backlog is under way: until a pulse is answered that left after this instant, when this end had worked
+    /// it off; `MAX` until then.
+    catching_up: Option<Nanos>,
     first_seq: u32,
     out: Box<[u8]>,
     buffer: Box<[u8]>,
@@ -177,6 +188,9 @@ impl<'a, L: Link> Generator<'a, L> {
             floods: floods.filter_map(|(i, _)| u16::try_from(i).ok()).collect(),
             book,
             behind: false,
+            stalls: 0,
+            unread: false,
+            catching_up: None,
             first_seq: setup.first_seq.wrapping_add(worker << 24),
             out: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             buffer: vec![0; 1 << 16].into_boxed_slice(),
@@ -231,6 +245,7 @@ impl<'a, L: Link> Generator<'a, L> {
                 below_zero: book.offset.below_zero,
             },
             usage,
+            syscalls: self.link.syscalls(),
             numbers: self.schedule.numbers(),
         })
     }
@@ -275,6 +290,8 @@ impl<'a, L: Link> Generator<'a, L> {
         let wait = if spin { Wait::Poll } else { Wait::Block };
         loop {
             let now = self.now();
+            // Nothing is on its way: whatever a stall left has been worked off.
+            (self.behind, self.unread, self.catching_up) = (false, false, None);
             let item = self.schedule.take_on_demand(0, now.saturating_sub(self.start));
             let Some(item) = item.filter(|_| !stop.load(Ordering::Relaxed)) else {
                 self.publish(progress, now);
@@ -285,7 +302,11 @@ impl<'a, L: Link> Generator<'a, L> {
             while !self.flight.empty() {
                 let now = match self.receive(wait) {
                     Some(now) => now,
-                    None if spin => self.now(),
+                    None if spin => {
+                        // Before the clock is read: a stall that it shows came after the look.
+                        self.unread = false;
+                        self.now()
+                    }
                     // A wait that ended without an answer is no stall: there was nothing to do.
                     None => {
                         let now = self.clock.now();
@@ -337,9 +358,16 @@ impl<'a, L: Link> Generator<'a, L> {
                 return Ok(sent_until);
             }
             if self.answers {
+                let mut empty = false;
                 for _ in 0..BURST {
-                    let Some(received) = self.receive(Wait::Poll) else { break };
+                    let Some(received) = self.receive(Wait::Poll) else {
+                        empty = true;
+                        break;
+                    };
                     now = received;
+                }
+                if empty {
+                    self.drained(now);
                 }
                 self.give_up(now);
             }
@@ -458,12 +486,18 @@ impl<'a, L: Link> Generator<'a, L> {
             }
             let longest = Duration::from_nanos((instant - now).min(PROBE_WAIT));
             self.link.wait(longest).map_err(|source| Error::Socket { call: "ppoll", source })?;
+            let now = self.clock.now();
+            if now >= instant {
+                self.woke(now, instant);
+            }
             // What comes in here counts as taken after a sleep, though the call itself does not wait.
             while let Some(arrival) = self.take(Wait::Poll) {
                 let now = self.clock.now();
                 self.account(arrival, now, Wait::Block);
             }
-            self.give_up(self.clock.now());
+            let now = self.clock.now();
+            self.drained(now);
+            self.give_up(now);
         }
     }
 
@@ -479,7 +513,13 @@ impl<'a, L: Link> Generator<'a, L> {
         let patience = if stopped { longest.min(50_000_000) } else { longest.saturating_add(1_000_000_000) };
         let until = self.clock.now().saturating_add(patience);
         while !self.flight.empty() {
-            let now = self.receive(Wait::Poll).unwrap_or_else(|| self.now());
+            let now = match self.receive(Wait::Poll) {
+                Some(now) => now,
+                None => {
+                    self.unread = false;
+                    self.now()
+                }
+            };
             if now >= until || (!stopped && stop.load(Ordering::Relaxed)) {
                 while let Some(launch) = self.flight.abandon() {
                     self.book.unfinished(&launch);
@@ -499,9 +539,29 @@ impl<'a, L: Link> Generator<'a, L> {
     fn now(&mut self) -> Nanos {
         let now = self.clock.now();
         if let Some(heart) = &self.watch.sender {
-            self.behind |= heart.beat(now);
+            heart.beat(now);
+            self.notice();
         }
         now
+    }
+
+    /// Nothing is waiting at this end: after a stall, what is still on its way is the rest of the backlog.
+    #[inline]
+    fn drained(&mut self, now: Nanos) {
+        self.unread = false;
+        if self.catching_up == Some(Nanos::MAX) && !self.behind {
+            self.catching_up = (!self.flight.empty()).then_some(now);
+        }
+    }
+
+    /// Takes notice of stalls, whichever thread of the core saw them.
+    #[inline]
+    fn notice(&mut self) {
+        let count = self.watch.sender.as_ref().map_or(0, |heart| heart.count());
+        if count > self.stalls {
+            (self.behind, self.unread, self.catching_up) = (true, true, Some(Nanos::MAX));
+        }
+        self.stalls = count;
     }
 
     fn is_flood(&self, stream: u16) -> bool {
@@ -512,7 +572,13 @@ impl<'a, L: Link> Generator<'a, L> {
     #[inline]
     fn woke(&mut self, now: Nanos, work_since: Nanos) {
         if let Some(heart) = &self.watch.sender {
-            self.behind |= heart.woke(now, work_since);
+            // Where somebody else beats it meanwhile, sleep is no gap.
+            if self.watch.idled {
+                heart.beat(now)
+            } else {
+                heart.woke(now, work_since)
+            };
+            self.notice();
         }
     }
 
@@ -523,6 +589,10 @@ impl<'a, L: Link> Generator<'a, L> {
         progress.lost.store(lost, Ordering::Relaxed);
         let origin = self.start.saturating_add(self.setup.plan.measured_from());
         progress.elapsed_ns.store(now.saturating_sub(origin), Ordering::Relaxed);
+        // It never waits: whoever is looking right now sees the counts of before.
+        if let Ok(mut rejects) = progress.rejects.try_lock() {
+            *rejects = self.book.session.rejects;
+        }
     }
 }
 

@@ -22,17 +22,23 @@ use crate::clock::Nanos;
 use crate::error::Error;
 use crate::host;
 use crate::outcome::histogram;
+use crate::pieces::{PIECE, Piece, Pieces};
 
 /// One stream in one interval; measured pulses only.
 #[derive(Clone)]
 pub struct Slice {
     /// From the scheduled send to the answer, ns.
     pub response: Histogram<u64>,
+    /// Of these, what a stall touched.
+    pub stalled: Histogram<u64>,
     /// Pulses sent.
     pub sent: u64,
     /// Pulses given up.
     pub lost: u64,
 }
+
+/// Slices of intervals that wait for a collector which does not get its turn on a busy host: 1.2 s of one stream.
+const SPARE_SLICES: usize = 24;
 
 /// What a sender saw in one interval.
 #[derive(Default)]
@@ -46,15 +52,18 @@ pub struct Interval {
 }
 
 impl Interval {
-    fn new(streams: usize) -> Interval {
-        let slice = Slice { response: histogram(), sent: 0, lost: 0 };
-        Interval { began: 0, ended: 0, streams: vec![slice; streams] }
+    pub(crate) fn new(streams: usize) -> Interval {
+        let slice = |_| Slice { response: histogram(), stalled: histogram(), sent: 0, lost: 0 };
+        Interval { began: Nanos::MAX, ended: 0, streams: (0..streams).map(slice).collect() }
     }
 
     fn clear(&mut self) {
+        (self.began, self.ended) = (Nanos::MAX, 0);
         for slice in &mut self.streams {
-            if !slice.response.is_empty() {
-                slice.response.reset();
+            for histogram in [&mut slice.response, &mut slice.stalled] {
+                if !histogram.is_empty() {
+                    histogram.reset();
+                }
             }
             (slice.sent, slice.lost) = (0, 0);
         }
@@ -65,29 +74,37 @@ impl Interval {
 pub(crate) struct Reporter {
     pub(crate) interval: Interval,
     full: SyncSender<(usize, Interval)>,
-    empty: Receiver<Interval>,
+    returned: Receiver<Interval>,
+    /// The one that was used last is on top: its memory is warm, and the others are not touched without need.
+    empty: Vec<Interval>,
     worker: usize,
     length: Nanos,
+    /// When the interval's time is over. Ends lie on one grid, so that those of all senders agree.
+    until: Nanos,
 }
 
 impl Reporter {
     /// Starts the first interval.
     pub(crate) fn begin(&mut self, now: Nanos) {
         self.interval.began = now;
+        self.until = now.saturating_add(self.length);
     }
 
     /// Whether the interval's time is over.
     #[inline]
     pub(crate) fn due(&self, now: Nanos) -> bool {
-        now >= self.interval.began + self.length
+        now >= self.until
     }
 
-    /// Hands the interval over, if the collector has given an empty one back; else it goes on.
+    /// Hands the interval over, if there is an empty one; else it goes on.
     #[cold]
     pub(crate) fn turn(&mut self, now: Nanos) {
-        let Ok(mut next) = self.empty.try_recv() else { return };
+        self.empty.extend(self.returned.try_iter());
+        let Some(mut next) = self.empty.pop() else { return };
         next.began = now;
         self.interval.ended = now;
+        let over = now.saturating_sub(self.until) / self.length.max(1) + 1;
+        self.until = self.until.saturating_add(over.saturating_mul(self.length));
         let full = std::mem::replace(&mut self.interval, next);
         // The channel has room for every interval that there is.
         let _ = self.full.try_send((self.worker, full));
@@ -134,10 +151,17 @@ fn tail_cell(ns: u64) -> usize {
     ((octaves * 4.0) as usize).min(TAIL_CELLS - 1)
 }
 
+/// What the intervals of all senders add up to.
+pub(crate) struct Collected {
+    /// Of each stream: `response`, and what of it a stall touched.
+    pub(crate) streams: Vec<(Histogram<u64>, Histogram<u64>)>,
+    pub(crate) pieces: Vec<Piece>,
+}
+
 /// The collector's thread.
 pub(crate) struct Collector {
     live: Arc<Mutex<Live>>,
-    thread: JoinHandle<Result<Vec<Histogram<u64>>, Error>>,
+    thread: JoinHandle<Result<Collected, Error>>,
     full: SyncSender<(usize, Interval)>,
 }
 
@@ -165,15 +189,16 @@ impl Collector {
         live: Arc<Mutex<Live>>,
         cores: Vec<usize>,
     ) -> Result<(Collector, Vec<Reporter>), Error> {
-        let (full, filled) = sync_channel(2 * workers + 1);
+        let spare = (SPARE_SLICES / streams.max(1)).max(2);
+        let (full, filled) = sync_channel(workers * (spare + 1) + 1);
         let mut back = Vec::new();
         let mut reporters = Vec::new();
         for worker in 0..workers {
-            let (give, empty) = channel();
-            let _ = give.send(Interval::new(streams));
+            let (give, returned) = channel();
             back.push(give);
-            let interval = Interval::new(streams);
-            reporters.push(Reporter { interval, full: full.clone(), empty, worker, length });
+            let empty = (0..spare).map(|_| Interval::new(streams)).collect();
+            let (interval, length) = (Interval::new(streams), length.min(PIECE));
+            reporters.push(Reporter { interval, full: full.clone(), returned, empty, worker, length, until: 0 });
         }
         let log = match log {
             Some(to) => Some((LineWriter::new(File::create(&to.path).map_err(|e| to.unwritable(e))?), to)),
@@ -188,17 +213,17 @@ impl Collector {
                 if !cores.is_empty() {
                     let _ = host::pin(&cores);
                 }
-                collect(&filled, &back, streams, log, &seen)
+                collect(&filled, &back, (streams, length), log, &seen)
             })
             .map_err(|source| Error::Socket { call: "clone", source })?;
         Ok((Collector { live, thread, full }, reporters))
     }
 
-    /// Takes the senders' last intervals, ends the thread and gives the responses by stream.
+    /// Takes the senders' last intervals, ends the thread and gives what all add up to.
     ///
     /// # Errors
     /// The log could not be written.
-    pub(crate) fn finish(self, last: Vec<Interval>) -> Result<Vec<Histogram<u64>>, Error> {
+    pub(crate) fn finish(self, last: Vec<Interval>) -> Result<Collected, Error> {
         for (worker, interval) in last.into_iter().enumerate() {
             let _ = self.full.send((worker, interval));
         }
@@ -212,72 +237,76 @@ impl Collector {
 fn collect(
     filled: &Receiver<(usize, Interval)>,
     back: &[Sender<Interval>],
-    streams: usize,
+    (streams, length): (usize, Nanos),
     log: Option<(LineWriter<File>, LogTo)>,
     live: &Mutex<Live>,
-) -> Result<Vec<Histogram<u64>>, Error> {
+) -> Result<Collected, Error> {
     let mut serializer = V2DeflateSerializer::new();
     let (mut file, to) = log.unzip();
     let mut log = match (&mut file, &to) {
         (Some(file), Some(to)) => Some(Log::begin(to, file, &mut serializer)?),
         _ => None,
     };
-    let mut totals: Vec<Histogram<u64>> = (0..streams).map(|_| histogram()).collect();
+    let mut totals: Vec<_> = (0..streams).map(|_| (histogram(), histogram())).collect();
     let mut counts = vec![(0u64, 0u64); streams];
-    // Of all senders, until each has handed one over.
+    let mut pieces = Pieces::new(length.min(PIECE));
+    // Of all senders, until it is as long as onlookers want it.
     let mut current = Interval::new(streams);
-    let mut from: Vec<bool> = vec![false; back.len()];
+    let mut heard: Vec<bool> = vec![false; back.len()];
     let mut intervals = 0;
     let mut tail = vec![0u64; TAIL_CELLS];
     let mut failed = None;
     loop {
         let next = filled.recv();
-        let over = next.is_err();
-        if current.ended > 0
-            && (over || next.as_ref().is_ok_and(|(worker, _)| from.get(*worker).copied().unwrap_or(false)))
-        {
+        let again = next.as_ref().is_ok_and(|(worker, _)| heard.get(*worker).copied().unwrap_or(false));
+        if again || heard.iter().all(|heard| *heard) {
+            heard.fill(false);
+        }
+        let long = current.ended >= current.began.saturating_add(length) && !heard.contains(&true);
+        if long || (next.is_err() && current.ended > 0) {
             if let Some(written) = log.as_mut().map(|log| log.write(&current)) {
                 failed = failed.or(written.err());
             }
             intervals += 1;
             publish(&current, &counts, &totals, intervals, &tail, live);
             current.clear();
-            (current.began, current.ended) = (0, 0);
-            from.fill(false);
         }
         let Ok((worker, mut interval)) = next else { break };
-        current.began = if current.began == 0 { interval.began } else { current.began.min(interval.began) };
+        current.began = current.began.min(interval.began);
         current.ended = current.ended.max(interval.ended);
+        pieces.add(&interval);
         for (i, slice) in interval.streams.iter().enumerate() {
-            for cell in slice.response.iter_recorded() {
-                tail[tail_cell(cell.value_iterated_to())] += cell.count_at_value();
+            if !slice.response.is_empty() {
+                for cell in slice.response.iter_recorded() {
+                    tail[tail_cell(cell.value_iterated_to())] += cell.count_at_value();
+                }
+                let _ = totals[i].0.add(&slice.response);
+                let _ = current.streams[i].response.add(&slice.response);
             }
-            let _ = totals[i].add(&slice.response);
-            let _ = current.streams[i].response.add(&slice.response);
+            if !slice.stalled.is_empty() {
+                let _ = totals[i].1.add(&slice.stalled);
+            }
             current.streams[i].sent += slice.sent;
             current.streams[i].lost += slice.lost;
             counts[i].0 += slice.sent;
             counts[i].1 += slice.lost;
         }
-        if let Some(done) = from.get_mut(worker) {
-            *done = true;
+        if let Some(heard) = heard.get_mut(worker) {
+            *heard = true;
         }
         interval.clear();
         if let Some(give) = back.get(worker) {
             let _ = give.send(interval);
         }
-        // With every sender heard, onlookers need not wait for the next round.
-        if from.iter().all(|done| *done) {
-            publish(&current, &counts, &totals, intervals + 1, &tail, live);
-        }
     }
-    failed.map_or(Ok(totals), Err)
+    let done = Collected { streams: totals, pieces: pieces.finish() };
+    failed.map_or(Ok(done), Err)
 }
 
 fn publish(
     current: &Interval,
     counts: &[(u64, u64)],
-    totals: &[Histogram<u64>],
+    totals: &[(Histogram<u64>, Histogram<u64>)],
     intervals: u64,
     tail: &[u64],
     live: &Mutex<Live>,
@@ -286,7 +315,7 @@ fn publish(
     let streams = current.streams.iter().zip(counts).zip(totals).map(|((slice, (sent, lost)), total)| LiveStream {
         sent_pps: if seconds > 0.0 { slice.sent as f64 / seconds } else { 0.0 },
         sent: *sent,
-        answered: total.len(),
+        answered: total.0.len(),
         lost: *lost,
         percentiles: (!slice.response.is_empty())
             .then(|| [0.5, 0.99, 0.999, 0.9999, 1.0].map(|q| slice.response.value_at_quantile(q))),
@@ -365,7 +394,7 @@ mod tests {
         for second in 0..5u64 {
             for reporter in &mut reporters {
                 if second == 0 {
-                    reporter.begin(1);
+                    reporter.begin(0);
                 }
                 let slice = &mut reporter.interval.streams[0];
                 slice.response.record(1_000 * (second + 1)).unwrap();
@@ -378,8 +407,10 @@ mod tests {
             }
         }
         let last = reporters.into_iter().map(|r| r.end(6_000)).collect();
-        let totals = collector.finish(last).unwrap();
-        assert_eq!((totals[0].len(), totals[1].len()), (10, 0));
+        let collected = collector.finish(last).unwrap();
+        let totals: Vec<u64> = collected.streams.iter().map(|(response, _)| response.len()).collect();
+        assert_eq!(totals, [10, 0]);
+        assert_eq!(collected.pieces.iter().map(|piece| piece.response.len()).sum::<u64>(), 10);
         let seen = live.lock().unwrap().clone();
         assert_eq!((seen.streams[0].sent, seen.streams[0].lost, seen.streams[0].answered), (20, 10, 10));
         assert_eq!(seen.tail.iter().sum::<u64>(), 10);

@@ -2,9 +2,9 @@
 //!
 //! Reading order: [`clock`], [`host`] (cores, priorities, idle states), [`meter`] (stalls), [`link`] (datagrams in and
 //! out), [`server`] (the responder's thread); [`setup`] (a run as data), [`flight`], [`ready`] and `book` (what a sender keeps),
-//! [`generator`] (the load) and [`run`] (all ends together); [`outcome`] (what was counted), [`interval`] (second by
-//! second), [`recorder`] (the slowest), [`offset`] (the target's clock), [`quantile`] (how sure a percentile is). Every
-//! `unsafe` of the project is in here beside its proof, but for Python's buffer protocol in rttp-py.
+//! [`generator`] (the load) and [`run`] (all ends together); [`outcome`] (what was counted), [`interval`] and [`pieces`]
+//! (second by second), [`recorder`] (the slowest), [`offset`] (the target's clock). Every `unsafe` of the project is in here
+//! beside its proof, but for Python's buffer protocol in rttp-py.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod book;
@@ -21,7 +21,7 @@ pub mod link;
 pub mod meter;
 pub mod offset;
 pub mod outcome;
-pub mod quantile;
+pub mod pieces;
 pub mod ready;
 pub mod recorder;
 pub mod run;

@@ -81,6 +81,13 @@ impl Heart {
         }
     }
 
+    /// How many stalls so far, whichever thread saw them. Each thread on the core compares it with what it knew.
+    #[inline]
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
     /// Forgets everything, so that a pause before a run does not count.
     pub fn restart(&self) {
         self.last.store(0, Ordering::Relaxed);
@@ -111,6 +118,46 @@ impl Heart {
         };
         self.kept.iter().take(count).map(load).collect()
     }
+}
+
+/// What a responder's stalls left undone, as its senders see it.
+#[derive(Default)]
+pub struct Backlog {
+    /// Pulses that were due before it have met a stall: `MAX` until what waited has been taken.
+    until: AtomicU64,
+}
+
+impl Backlog {
+    /// A stall was there, and what came meanwhile waits.
+    pub fn began(&self) {
+        self.until.store(Nanos::MAX, Ordering::Relaxed);
+    }
+
+    /// Everything that waited has been taken.
+    pub fn over(&self, now: Nanos) {
+        let _ = self.until.compare_exchange(Nanos::MAX, now, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Whether a pulse that was due at an instant, and whose answer has just come, met one.
+    #[inline]
+    #[must_use]
+    pub fn met(&self, due: Nanos) -> bool {
+        due < self.until.load(Ordering::Relaxed)
+    }
+
+    /// Forgets everything.
+    pub fn restart(&self) {
+        self.until.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A responder that is watched.
+#[derive(Clone)]
+pub struct Watched {
+    /// Of its core.
+    pub heart: Arc<Heart>,
+    /// Its own.
+    pub backlog: Arc<Backlog>,
 }
 
 /// A thread that beats a core's heart in time that nobody else wants. It also keeps the core from falling asleep.
@@ -186,6 +233,19 @@ mod tests {
         heart.woke(19_000_000, 18_000_000);
         heart.woke(19_005_000, 18_010_000);
         assert_eq!(heart.totals(), (1, 1_000_000), "the backlog of a stall is not a second one");
+    }
+
+    #[test]
+    fn a_pulse_that_was_due_before_the_backlog_was_gone_has_met_the_stall() {
+        let backlog = Backlog::default();
+        backlog.over(1_000_000);
+        assert!(!backlog.met(0), "there was no stall to catch up with");
+        backlog.began();
+        assert!(backlog.met(1_500_000) && backlog.met(5_000_000));
+        backlog.over(2_300_000);
+        assert!(backlog.met(2_299_999) && !backlog.met(2_300_000));
+        backlog.restart();
+        assert!(!backlog.met(0));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use base64::Engine;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use nix::sys::resource::{UsageWho, getrusage};
 use rttp_proto::reject::Slug;
 use rttp_proto::tally::Tally;
@@ -14,6 +14,7 @@ use crate::host::Asked;
 use crate::interval::Interval;
 use crate::meter::Stall;
 use crate::offset::Fit;
+use crate::pieces::Piece;
 use crate::recorder::Recorder;
 
 /// Latencies in ns, three significant digits, 1 ns to one hour.
@@ -33,14 +34,6 @@ pub fn encode(histogram: &Histogram<u64>) -> String {
     // Writing to memory fails only for lack of it.
     let _ = V2DeflateSerializer::new().serialize(histogram, &mut bytes);
     base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
-/// Mean of a histogram in that form; `None` if it is none, or empty.
-#[must_use]
-pub fn mean(encoded: &str) -> Option<f64> {
-    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
-    let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).ok()?;
-    (!histogram.is_empty()).then(|| histogram.mean())
 }
 
 /// Processor time and switches of one thread.
@@ -118,6 +111,8 @@ pub struct ServerOutcome {
     pub answers_dropped: u64,
     /// Receive buffer granted, bytes.
     pub receive_buffer: usize,
+    /// System calls on its socket.
+    pub syscalls: u64,
     /// Its thread's processor time.
     pub usage: Usage,
     /// What it asked of the host.
@@ -217,6 +212,8 @@ pub struct Latencies {
     pub response: Histogram<u64>,
     /// From the actual send to the answer; a lost pulse is a sample at its timeout.
     pub service: Histogram<u64>,
+    /// `response` of the pulses that met no stall of a watched core; empty where none was watched.
+    pub undisturbed: Histogram<u64>,
     /// From the scheduled to the actual send.
     pub lateness: Histogram<u64>,
     /// From the kernel's stamp of the answer to our reading it; empty without stamps.
@@ -240,6 +237,7 @@ impl Default for Latencies {
         Latencies {
             response: new(),
             service: new(),
+            undisturbed: new(),
             lateness: new(),
             wakeup: new(),
             out: new(),
@@ -254,10 +252,11 @@ impl Default for Latencies {
 impl Latencies {
     /// Each histogram by its name in results.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, &Histogram<u64>); 9] {
+    pub fn named(&self) -> [(&'static str, &Histogram<u64>); 10] {
         [
             ("response", &self.response),
             ("service", &self.service),
+            ("undisturbed", &self.undisturbed),
             ("lateness", &self.lateness),
             ("wakeup", &self.wakeup),
             ("one_way_out", &self.out),
@@ -273,6 +272,7 @@ impl Latencies {
         let mine = [
             &mut self.response,
             &mut self.service,
+            &mut self.undisturbed,
             &mut self.lateness,
             &mut self.wakeup,
             &mut self.out,
@@ -353,12 +353,15 @@ impl StreamOutcome {
     }
 
     /// Lost and unfinished pulses become samples: each at the longest timeout of one, or at the slowest answer where that
-    /// is later, for an answer that came is faster than one that did not.
-    pub fn enter_losses(&mut self, timeout: Nanos) {
+    /// is later, for an answer that came is faster than one that did not. `watched`: somebody looked for stalls.
+    pub fn enter_losses(&mut self, timeout: Nanos, watched: bool) {
         let missing = self.counts.lost + self.counts.unfinished;
-        let Latencies { response, service, .. } = &mut self.latencies;
-        for (histogram, at_least) in [(response, self.longest_loss.max(timeout)), (service, timeout)] {
-            if missing > 0 {
+        let Latencies { response, service, undisturbed, .. } = &mut self.latencies;
+        let from_schedule = self.longest_loss.max(timeout).max(response.max());
+        for (histogram, at_least, wanted) in
+            [(response, from_schedule, true), (service, timeout, true), (undisturbed, from_schedule, watched)]
+        {
+            if missing > 0 && wanted {
                 histogram.saturating_record_n(at_least.max(histogram.max()), missing);
             }
         }
@@ -445,6 +448,8 @@ pub struct Seen {
     pub clock: ClockOutcome,
     /// The sender's thread.
     pub usage: Usage,
+    /// System calls on its socket.
+    pub syscalls: u64,
     /// Numbers given by the schedule.
     pub numbers: u64,
 }
@@ -478,6 +483,8 @@ pub struct SessionOutcome {
     pub core: Option<usize>,
     /// Pulses it sent, whole run.
     pub sent_in_all: u64,
+    /// System calls on its socket.
+    pub syscalls: u64,
 }
 
 /// A finished run.
@@ -512,6 +519,8 @@ pub struct Outcome {
     pub asked: Vec<Asked>,
     /// Gaps on the cores used; empty when they could not be watched.
     pub stalls: Vec<CoreStalls>,
+    /// The measured time in pieces.
+    pub pieces: Vec<Piece>,
     /// Numbers given by the schedules of all sessions.
     pub numbers: u64,
 }
@@ -561,22 +570,11 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_survives_the_encoding_and_rubbish_has_none() {
-        let mut histogram = histogram();
-        assert_eq!(mean(&encode(&histogram)), None);
-        (1..=1_000).for_each(|value| histogram.saturating_record(value));
-        assert!((mean(&encode(&histogram)).unwrap() - 500.5).abs() < 0.1);
-        for rubbish in ["", "????", "aGVsbG8=", "HISTFAAA"] {
-            assert_eq!(mean(rubbish), None, "{rubbish}");
-        }
-    }
-
-    #[test]
     fn losses_stand_behind_every_answer() {
         let mut stream = StreamOutcome::default();
         stream.latencies.response.saturating_record_n(5_000_000_000, 3);
         stream.counts = StreamCounts { lost: 2, unfinished: 1, ..StreamCounts::default() };
-        stream.enter_losses(1_000_000);
+        stream.enter_losses(1_000_000, false);
         assert_eq!(stream.latencies.response.len(), 6);
         assert!(stream.latencies.response.min() >= 4_990_000_000, "the slowest answer, not the timeout");
         assert_eq!((stream.latencies.service.len(), stream.latencies.service.max() / 10_000), (3, 100));

@@ -117,6 +117,7 @@ mod tests {
             fragment: (1, 0),
             priority: 0,
             part: Part::Whole,
+            disturbed: false,
         };
         Record {
             launch,

@@ -2,20 +2,22 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rttp_load::plan::Priority;
 use rttp_load::schedule::Schedule;
+use rttp_proto::reject::Slug;
 
 use crate::book::Book;
 use crate::clock::{Clock, Nanos, unix_now};
 use crate::error::Error;
 use crate::generator::{Generator, Progress, Start, Task};
 use crate::host::{self, Asked, AwakeCores};
-use crate::interval::{Collector, Live, LogTo, Reporter};
+use crate::interval::{Collected, Collector, Live, LogTo, Reporter};
 use crate::link::{FaultyLink, UdpLink, UdpOptions};
+use crate::meter::Heart;
 use crate::outcome::{
     BANDS, BandOutcome, Outcome, Seen, SessionCounts, SessionOutcome, StreamOutcome, band_of, histogram,
 };
@@ -46,6 +48,7 @@ pub struct View {
     pub senders: Vec<Progress>,
     /// The latest interval.
     pub live: Arc<Mutex<Live>>,
+    hearts: OnceLock<Vec<(Arc<Heart>, &'static str)>>,
 }
 
 impl View {
@@ -53,7 +56,7 @@ impl View {
     #[must_use]
     pub fn new(workers: usize) -> View {
         let senders = (0..workers.clamp(1, WORKERS)).map(|_| Progress::default()).collect();
-        View { senders, live: Arc::default() }
+        View { senders, live: Arc::default(), hearts: OnceLock::new() }
     }
 
     /// Measured pulses sent, answered and lost, and the time since the measured time began, ns.
@@ -67,6 +70,29 @@ impl View {
                 elapsed.max(p.elapsed_ns.load(Ordering::Relaxed)),
             )
         })
+    }
+}
+
+impl View {
+    /// Of each watched core: which, its role, how many stalls so far and how long all of them together, ns.
+    #[must_use]
+    pub fn stalls(&self) -> Vec<(Option<usize>, &'static str, usize, Nanos)> {
+        let told = |(heart, role): &(Arc<Heart>, &'static str)| {
+            let (count, total_ns) = heart.totals();
+            (heart.core, *role, count, total_ns)
+        };
+        self.hearts.get().into_iter().flatten().map(told).collect()
+    }
+
+    /// Datagrams so far that are no pulses, by slug code.
+    #[must_use]
+    pub fn rejects(&self) -> [u64; Slug::TABLE] {
+        let mut sum = [0; Slug::TABLE];
+        for sender in &self.senders {
+            let seen = *sender.rejects.lock().unwrap_or_else(PoisonError::into_inner);
+            sum.iter_mut().zip(seen).for_each(|(all, one)| *all += one);
+        }
+        sum
     }
 }
 
@@ -229,6 +255,7 @@ pub fn execute(setup: &Setup, stop: &AtomicBool, view: &View) -> Result<Outcome,
         asked.push(Asked::of("mlock", "all memory", host::lock_memory()));
     }
     let watches = Watches::new(setup, &clock, &mut asked);
+    let _ = view.hearts.set(watches.hearts());
     let server = match setup.targets.is_empty() {
         false => None,
         true => {
@@ -344,6 +371,7 @@ fn work(job: Worker, gate: &Gate, stop: &AtomicBool, progress: Option<&Progress>
         usage: seen.usage,
         core: seat.core,
         sent_in_all: seen.session.sent_in_all,
+        syscalls: seen.syscalls,
     };
     Ok(Done { seen, session, asked })
 }
@@ -372,6 +400,7 @@ fn put_together(
         server,
         asked,
         stalls: Vec::new(),
+        pieces: Vec::new(),
         numbers: 0,
     };
     let mut last = Vec::new();
@@ -388,12 +417,19 @@ fn put_together(
             Err(error) => failed = Some(error),
         }
     }
-    let responses = collector.finish(last);
+    let collected = collector.finish(last);
     if let Some(error) = failed {
         return Err(error);
     }
     outcome.stalls = watches.finish(outcome.origin);
-    for ((stream, response), plan) in outcome.streams.iter_mut().zip(responses?).zip(&setup.plan.streams) {
+    let Collected { streams, pieces } = collected?;
+    outcome.pieces = pieces;
+    for ((stream, (response, stalled)), plan) in outcome.streams.iter_mut().zip(streams).zip(&setup.plan.streams) {
+        if !outcome.stalls.is_empty() {
+            stream.latencies.undisturbed = response.clone();
+            // What a stall touched is a part of it.
+            let _ = stream.latencies.undisturbed.subtract(&stalled);
+        }
         stream.latencies.response = response;
         if setup.plan.closed() {
             stream.latencies.service = stream.latencies.response.clone();
@@ -407,7 +443,7 @@ fn put_together(
             band.missing += stream.counts.lost + stream.counts.unfinished;
             band.longest_loss = band.longest_loss.max(stream.longest_loss);
         }
-        stream.enter_losses(plan.timeout_ns);
+        stream.enter_losses(plan.timeout_ns, !outcome.stalls.is_empty());
     }
     let longest = setup.plan.streams.iter().map(|s| s.timeout_ns).max().unwrap_or(0);
     for band in &mut outcome.bands {

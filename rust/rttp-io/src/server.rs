@@ -1,8 +1,8 @@
 //! The responder's thread: receive, judge, answer on the same core, without allocating.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::clock::{Clock, Nanos, Wall};
 use crate::error::Error;
 use crate::host::{Asked, Seat};
 use crate::link::{Link, UdpLink, UdpOptions, Wait};
-use crate::meter::Heart;
+use crate::meter::Watched;
 use crate::outcome::{ServerOutcome, Usage};
 
 /// Looks at an empty socket before the clock is read again.
@@ -56,15 +56,7 @@ pub struct ServerOptions {
 }
 
 /// Counts that others may read while it runs.
-#[derive(Default)]
-pub struct Live {
-    /// Datagrams that arrived.
-    pub received: AtomicU64,
-    /// Pulses answered.
-    pub answered: AtomicU64,
-    /// Datagrams refused.
-    pub rejected: AtomicU64,
-}
+type Live = Mutex<Tally>;
 
 /// A running responder.
 pub struct Server {
@@ -77,12 +69,12 @@ pub struct Server {
 impl Server {
     /// Listens and starts the thread.
     ///
-    /// `heart` beats when pulses arrive and all the time when it spins. A responder that sleeps takes the pulses'
+    /// The heart beats when pulses arrive and all the time when it spins. A responder that sleeps takes the pulses'
     /// timestamps for the start of its work, so give it one only for senders on this host's clock.
     ///
     /// # Errors
     /// The address cannot be had, or the seat is refused.
-    pub fn start(options: ServerOptions, clock: &Clock, heart: Option<Arc<Heart>>) -> Result<Server, Error> {
+    pub fn start(options: ServerOptions, clock: &Clock, watched: Option<Watched>) -> Result<Server, Error> {
         let link = UdpLink::bound(options.address, &options.udp)?;
         let address = link.local();
         let stop = Arc::new(AtomicBool::new(false));
@@ -98,7 +90,7 @@ impl Server {
                 if !seated {
                     stop.store(true, Ordering::Relaxed);
                 }
-                serve(link, &options, &clock, heart.as_deref(), &stop, &live, asked)
+                serve(link, &options, &clock, watched.as_ref(), &stop, &live, asked)
             };
             let failed = |source| Error::Socket { call: "clone", source };
             thread::Builder::new().name("rttp-server".into()).spawn(run).map_err(failed)?
@@ -116,10 +108,10 @@ impl Server {
         self.address
     }
 
-    /// Counts so far.
+    /// Counts so far, at most 100 ms behind.
     #[must_use]
-    pub fn live(&self) -> &Live {
-        &self.live
+    pub fn live(&self) -> Tally {
+        *self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends it, within the socket's patience.
@@ -146,7 +138,7 @@ fn serve(
     mut link: UdpLink,
     options: &ServerOptions,
     clock: &Clock,
-    heart: Option<&Heart>,
+    watched: Option<&Watched>,
     stop: &AtomicBool,
     live: &Live,
     asked: Vec<Asked>,
@@ -157,6 +149,8 @@ fn serve(
     let mut buffer = vec![0; 1 << 16].into_boxed_slice();
     let mut answers_dropped = 0;
     let mut next_look = 0;
+    // What a stall left is still there; and how many stalls are known.
+    let (mut behind, mut stalls) = (false, 0);
     let (wait, looks) = match options.idle {
         Idle::Block => (Wait::Block, 1),
         Idle::Spin => (Wait::Poll, LOOKS),
@@ -164,9 +158,15 @@ fn serve(
     };
     let spins = options.idle == Idle::Spin;
     while !stop.load(Ordering::Relaxed) {
+        // What a stall left waiting is taken first: an empty socket says that it has been.
+        let wait = if behind { Wait::Poll } else { wait };
         // An error here is one that an earlier answer met (ICMP): it concerns that sender, not this node.
         let arrival = (0..looks).find_map(|_| link.recv(&mut buffer, wait).ok().flatten());
         let now = clock.now();
+        if behind && arrival.is_none() {
+            behind = false;
+            watched.into_iter().for_each(|watched| watched.backlog.over(now));
+        }
         if now >= next_look {
             // The kernel's own count of drops costs a system call: for those who ask, and now and then.
             responder.set_buffer_drops(link.buffer_drops());
@@ -180,7 +180,7 @@ fn serve(
             continue;
         }
         let unix = wall.unix(now);
-        if let Some(heart) = heart {
+        if let Some(Watched { heart, backlog }) = watched {
             match &arrival {
                 Some(arrival) if !spins => {
                     let sent =
@@ -189,6 +189,12 @@ fn serve(
                 }
                 _ => heart.beat(now),
             };
+            let count = heart.count();
+            if count > stalls {
+                behind = true;
+                backlog.began();
+            }
+            stalls = count;
         }
         let Some(arrival) = arrival else { continue };
         let from = link.from();
@@ -218,13 +224,15 @@ fn serve(
         total: *responder.total(),
         answers_dropped,
         receive_buffer: link.receive_buffer(),
+        syscalls: link.syscalls(),
         usage: Usage::of_thread().since(before),
         asked,
     }
 }
 
 fn publish(live: &Live, total: &Tally) {
-    live.received.store(total.received, Ordering::Relaxed);
-    live.answered.store(total.answered, Ordering::Relaxed);
-    live.rejected.store(total.rejected(), Ordering::Relaxed);
+    // It never waits: whoever is looking right now sees the counts of before.
+    if let Ok(mut seen) = live.try_lock() {
+        *seen = *total;
+    }
 }

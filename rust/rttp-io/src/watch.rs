@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, Nanos};
 use crate::host::Asked;
-use crate::meter::{Heart, Idler};
+use crate::meter::{Heart, Idler, Watched};
 use crate::outcome::CoreStalls;
 use crate::server::Idle;
 use crate::setup::Setup;
@@ -12,20 +12,32 @@ use crate::setup::Setup;
 /// What one sender beats.
 pub(crate) struct Watch {
     pub(crate) sender: Option<Arc<Heart>>,
-    responder: Option<Arc<Heart>>,
+    /// Somebody else beats the sender's heart while it sleeps.
+    pub(crate) idled: bool,
+    responder: Option<Watched>,
 }
 
 impl Watch {
+    /// Whether a pulse that was due at an instant, and whose answer has just come, met a stall of the responder.
+    #[inline]
+    pub(crate) fn responder_stalled(&self, due: Nanos) -> bool {
+        self.responder.as_ref().is_some_and(|responder| responder.backlog.met(due))
+    }
+
     /// Forgets what was before the run.
     pub(crate) fn restart(&self) {
-        self.sender.iter().chain(&self.responder).for_each(|heart| heart.restart());
+        self.sender.iter().for_each(|heart| heart.restart());
+        if let Some(responder) = &self.responder {
+            responder.heart.restart();
+            responder.backlog.restart();
+        }
     }
 }
 
 /// The hearts of the cores that a run uses and the threads that keep them beating.
 pub(crate) struct Watches {
     senders: Vec<Option<Arc<Heart>>>,
-    pub(crate) responder: Option<Arc<Heart>>,
+    pub(crate) responder: Option<Watched>,
     idlers: Vec<Idler>,
 }
 
@@ -55,7 +67,8 @@ impl Watches {
         if setup.targets.is_empty() && setup.faults.delay_ns == 0 && setup.idle() != Idle::Nap {
             let core = setup.server_seat.core;
             let shared = core.is_some() && core == setup.seat(0).core;
-            watches.responder = Some(if shared { heart.clone() } else { Heart::new(core) });
+            let heart = if shared { heart.clone() } else { Heart::new(core) };
+            watches.responder = Some(Watched { heart, backlog: Arc::default() });
         }
         let mut hearts: Vec<Arc<Heart>> = vec![heart];
         for (worker, sender) in watches.senders.iter_mut().enumerate() {
@@ -71,28 +84,36 @@ impl Watches {
 
     /// The hearts of one sender.
     pub(crate) fn of(&self, worker: usize) -> Watch {
-        Watch { sender: self.senders.get(worker).cloned().flatten(), responder: self.responder.clone() }
+        let sender = self.senders.get(worker).cloned().flatten();
+        Watch { sender, idled: !self.idlers.is_empty(), responder: self.responder.clone() }
+    }
+
+    /// Each heart once, with its role: `sender`, `responder` or `both`.
+    pub(crate) fn hearts(&self) -> Vec<(Arc<Heart>, &'static str)> {
+        let is_responder = |heart: &Arc<Heart>| self.responder.as_ref().is_some_and(|r| Arc::ptr_eq(&r.heart, heart));
+        let mut found: Vec<(Arc<Heart>, &'static str)> = Vec::new();
+        for heart in self.senders.iter().flatten().chain(self.responder.as_ref().map(|r| &r.heart)) {
+            if !found.iter().any(|(seen, _)| Arc::ptr_eq(seen, heart)) {
+                let sends = self.senders.iter().flatten().any(|s| Arc::ptr_eq(s, heart));
+                let role = match (sends, is_responder(heart)) {
+                    (true, true) => "both",
+                    (true, false) => "sender",
+                    (false, _) => "responder",
+                };
+                found.push((heart.clone(), role));
+            }
+        }
+        found
     }
 
     pub(crate) fn finish(self, origin: Nanos) -> Vec<CoreStalls> {
+        let hearts = self.hearts();
         drop(self.idlers);
-        let is_responder = |heart: &Arc<Heart>| self.responder.as_ref().is_some_and(|r| Arc::ptr_eq(r, heart));
-        let report = |heart: &Heart, role| {
+        let report = |(heart, role): (Arc<Heart>, &'static str)| {
             let (count, total_ns) = heart.totals();
             let stalls = CoreStalls::relative(&heart.stalls(), origin);
             CoreStalls { core: heart.core, role, count, total_ns, longest_ns: heart.longest(), stalls }
         };
-        let mut seen: Vec<&Arc<Heart>> = Vec::new();
-        let mut reports = Vec::new();
-        for heart in self.senders.iter().flatten() {
-            if !seen.iter().any(|s| Arc::ptr_eq(s, heart)) {
-                seen.push(heart);
-                reports.push(report(heart, if is_responder(heart) { "both" } else { "sender" }));
-            }
-        }
-        reports.extend(
-            self.responder.as_ref().filter(|r| !seen.iter().any(|s| Arc::ptr_eq(s, r))).map(|r| report(r, "responder")),
-        );
-        reports
+        hearts.into_iter().map(report).collect()
     }
 }

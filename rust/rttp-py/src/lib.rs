@@ -7,6 +7,7 @@ mod decode;
 mod floor;
 mod load;
 mod signals;
+mod stats;
 mod trace;
 
 use pyo3::prelude::*;
@@ -30,12 +31,11 @@ mod _core {
     #[pymodule_export]
     use super::floor::{Floor, clock_cost};
     #[pymodule_export]
-    use super::load::{
-        CoreError, Load, Server, allowed_cores, histogram_mean, idle_thread, quantile_ranks, schedule_digest,
-        shipped_profiles,
-    };
+    use super::load::{CoreError, Load, Server, allowed_cores, idle_thread, schedule_digest, shipped_profiles};
     #[pymodule_export]
     use super::signals::StopSignals;
+    #[pymodule_export]
+    use super::stats::{Histogram, bootstrap_means, quantile_ranks, read_interval_log, student_quantile};
     #[pymodule_export]
     use super::trace::Trace;
 }

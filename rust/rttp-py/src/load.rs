@@ -15,9 +15,8 @@ use rttp_io::error::Error;
 use rttp_io::host::{self, Asked, AwakeCores, Seat};
 use rttp_io::link::{Faults, UdpOptions};
 use rttp_io::outcome::{
-    BANDS, Latencies, Outcome, ServerOutcome, SessionCounts, SessionOutcome, StreamCounts, Usage, encode, mean,
+    BANDS, Latencies, Outcome, ServerOutcome, SessionCounts, SessionOutcome, StreamCounts, Usage, encode,
 };
-use rttp_io::quantile;
 use rttp_io::recorder::Record;
 use rttp_io::run;
 use rttp_io::server::{self, Idle, ServerOptions};
@@ -187,6 +186,18 @@ impl Load {
             streams.append(entry)?;
         }
         d.set_item("streams", streams)?;
+        let rejects = self.run.as_ref().map_or([0; Slug::TABLE], |run| run.view().rejects());
+        d.set_item("rejects", rejects_dict(py, &rejects)?)?;
+        let stalls = PyList::empty(py);
+        for (core, role, count, total_ns) in self.run.iter().flat_map(|run| run.view().stalls()) {
+            let entry = PyDict::new(py);
+            entry.set_item("core", core)?;
+            entry.set_item("role", role)?;
+            entry.set_item("count", count)?;
+            entry.set_item("total_ns", total_ns)?;
+            stalls.append(entry)?;
+        }
+        d.set_item("stalls", stalls)?;
         Ok(d)
     }
 
@@ -288,9 +299,12 @@ impl Server {
     fn progress(&self) -> (u64, u64, u64) {
         self.server.as_ref().map_or((0, 0, 0), |server| {
             let live = server.live();
-            let load = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
-            (load(&live.received), load(&live.answered), load(&live.rejected))
+            (live.received, live.answered, live.rejected())
         })
+    }
+
+    fn live<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        tally_dict(py, &self.server.as_ref().map(server::Server::live).unwrap_or_default())
     }
 
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -304,16 +318,6 @@ impl Server {
 #[pyfunction]
 pub(crate) fn allowed_cores() -> Vec<usize> {
     host::allowed_cores()
-}
-
-#[pyfunction]
-pub(crate) fn quantile_ranks(n: u64, q: f64, confidence: f64) -> Option<(u64, u64, Option<u64>)> {
-    quantile::ranks(n, q, confidence).map(|r| (r.at, r.lower, r.upper))
-}
-
-#[pyfunction]
-pub(crate) fn histogram_mean(encoded: &str) -> Option<f64> {
-    mean(encoded)
 }
 
 #[pyfunction]
@@ -387,6 +391,18 @@ fn outcome_dict<'py>(py: Python<'py>, o: &Outcome, names: &[String]) -> PyResult
         stalls.append(entry)?;
     }
     d.set_item("stalls", stalls)?;
+    let pieces = PyList::empty(py);
+    for piece in &o.pieces {
+        let entry = PyDict::new(py);
+        entry.set_item("from_ns", piece.began.cast_signed() - o.origin.cast_signed())?;
+        entry.set_item("length_ns", piece.ended - piece.began)?;
+        entry.set_item("sent", piece.sent)?;
+        entry.set_item("lost", piece.lost)?;
+        entry.set_item("response", encode(&piece.response))?;
+        entry.set_item("stalled", (!piece.stalled.is_empty()).then(|| encode(&piece.stalled)))?;
+        pieces.append(entry)?;
+    }
+    d.set_item("intervals", pieces)?;
     Ok(d)
 }
 
@@ -441,6 +457,7 @@ fn session_dict<'py>(py: Python<'py>, s: &SessionOutcome, origin: Nanos) -> PyRe
     d.set_item("core", s.core)?;
     d.set_item("receive_buffer", s.receive_buffer)?;
     d.set_item("sent_in_all", s.sent_in_all)?;
+    d.set_item("syscalls", s.syscalls)?;
     d.set_item("tally", s.tally.as_ref().map(|t| tally_dict(py, t)).transpose()?)?;
     d.set_item("usage", usage_dict(py, &s.usage)?)?;
     let clock = PyDict::new(py);
@@ -481,6 +498,7 @@ fn server_dict<'py>(py: Python<'py>, s: &ServerOutcome) -> PyResult<Bound<'py, P
     let d = tally_dict(py, &s.total)?;
     d.set_item("answers_dropped", s.answers_dropped)?;
     d.set_item("receive_buffer", s.receive_buffer)?;
+    d.set_item("syscalls", s.syscalls)?;
     d.set_item("usage", usage_dict(py, &s.usage)?)?;
     d.set_item("asked", asked_list(py, &s.asked)?)?;
     Ok(d)

@@ -1,7 +1,7 @@
 //! What comes back, and what does not: answers taken and judged, pulses given up.
 
 use rttp_load::stream::{Part, answer_of};
-use rttp_proto::dialects::rttp1::HEADER;
+use rttp_proto::dialects::rttp1::{HEADER, Kind};
 use rttp_proto::pulse::Pulse;
 use rttp_proto::seq::SeqId;
 
@@ -53,24 +53,22 @@ impl<L: Link> Generator<'_, L> {
                 return;
             }
         };
-        let taken = pulse.timestamp_ns();
+        let (taken, seq_id, kind) = (pulse.timestamp_ns(), pulse.seq_id(), pulse.kind());
         let landed = self.wall.unix(now);
-        if wait == Wait::Block
-            && let Some(heart) = &self.watch.sender
-        {
+        if wait == Wait::Block {
             // The embedded responder stamps its answers by this host's clock.
             let here = self.setup.targets.is_empty();
             let age = landed.saturating_sub(taken);
-            heart.woke(now, if here { now.saturating_sub(age) } else { 0 });
+            self.woke(now, if here { now.saturating_sub(age) } else { 0 });
         }
         let next = self.flight.next();
         let newest = SeqId(self.first_seq).plus(next as u32);
-        let Some(number) = next.checked_add_signed(i64::from(pulse.seq_id().since(newest))) else {
+        let Some(number) = next.checked_add_signed(i64::from(seq_id.since(newest))) else {
             self.book.session.unexpected += 1;
             return;
         };
         let landing = match self.flight.peek(number) {
-            Some(launch) if self.expects(launch, &pulse, arrival.length) => self.flight.land(number),
+            Some(launch) if self.expects(launch, kind, arrival.length) => self.flight.land(number),
             _ => Landing::Unknown,
         };
         match landing {
@@ -82,7 +80,11 @@ impl<L: Link> Generator<'_, L> {
                     return;
                 }
                 let message = (launch.part != Part::Whole).then(|| self.flight.settle(&launch, now)).flatten();
-                let measured = self.book.answered(&launch, now, overtaken, message);
+                let disturbed = launch.disturbed || self.unread || self.watch.responder_stalled(launch.due);
+                if self.catching_up.is_some_and(|since| launch.sent > since) {
+                    self.catching_up = None;
+                }
+                let measured = self.book.answered(&launch, now, (overtaken, disturbed), message);
                 let sent = landed.wrapping_sub(now.wrapping_sub(launch.sent));
                 let ways = self.book.offset.one_way(now, sent, taken, landed);
                 if let Some(response) = measured {
@@ -106,9 +108,9 @@ impl<L: Link> Generator<'_, L> {
 
     /// Whether a pulse has the kind and length of the answer to one that we sent.
     #[inline]
-    pub(super) fn expects(&self, launch: &Launch, pulse: &Pulse, length: usize) -> bool {
-        let kind = self.lanes.get(usize::from(launch.stream)).map(|lane| lane.kind(launch.part).0);
-        kind.map(answer_of) == Some(pulse.kind()) && length == usize::from(launch.length)
+    pub(super) fn expects(&self, launch: &Launch, kind: Kind, length: usize) -> bool {
+        let ours = self.lanes.get(usize::from(launch.stream)).map(|lane| lane.kind(launch.part).0);
+        ours.map(answer_of) == Some(kind) && length == usize::from(launch.length)
     }
 
     #[cold]

@@ -76,7 +76,7 @@ impl<L: Link> Generator<'_, L> {
     pub(super) fn leave(&mut self, item: &Item, now: Nanos) -> (Launch, Header) {
         let answered = self.lanes[usize::from(item.stream)].answered;
         let unix = self.wall.unix(now);
-        let launch = self.flight.launch(item.number, now, answered);
+        let launch = self.flight.launch(item.number, now, answered, self.catching_up.is_some());
         (launch, self.header_of(&launch, SeqId(self.first_seq).plus(item.number as u32), unix))
     }
 

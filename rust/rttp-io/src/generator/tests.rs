@@ -34,6 +34,24 @@ fn a_stall_of_the_sender_is_charged_to_every_pulse_due_in_it_and_not_to_its_paci
     assert!(run.seen.stalled_pulses >= 98, "{}", run.seen.stalled_pulses);
     assert_eq!(run.seen.pacing.len() + run.seen.stalled_pulses, 600);
     assert_eq!(above(&run.seen.pacing, 5), 0, "what a stall made late is not the sender's pace");
+    assert_eq!(above(&run.stalled[0], 1), above(&run.responses[0], 1), "each slow answer is the stall's");
+    let touched = run.stalled[0].len();
+    assert!((98..600).contains(&touched), "{touched}: the stall ends when its backlog is gone");
+}
+
+#[test]
+fn a_slow_target_is_no_stall() {
+    // Every tenth answer takes 40 ms; twice the sender stands still for 30. What was on its way then lost nothing to it.
+    let setup = setup(600, vec![echo(Arrival::Constant { rate: 1_000.0 }, 10, 1)]);
+    let run = drive(&setup, |place, _| {
+        if place == 200 || place == 400 {
+            thread::sleep(Duration::from_millis(30));
+        }
+        Ok(Some(vec![Duration::from_millis(if place % 10 == 0 { 40 } else { 0 })]))
+    });
+    let (slow, excused) = (above(&run.responses[0], 39), above(&run.stalled[0], 39));
+    // Due in a stall are 3 slow ones each, and some more came back in it.
+    assert!(slow >= 60 && excused * 2 < slow, "{excused} of {slow} slow answers are excused by two stalls");
 }
 
 #[test]

@@ -145,4 +145,8 @@ impl<L: Link> Link for FaultyLink<L> {
     fn buffer_drops(&self) -> u64 {
         self.inner.buffer_drops()
     }
+
+    fn syscalls(&self) -> u64 {
+        self.inner.syscalls()
+    }
 }

@@ -74,4 +74,7 @@ pub trait Link {
 
     /// Datagrams that the kernel dropped because the receive buffer was full, since the link was made.
     fn buffer_drops(&self) -> u64;
+
+    /// System calls that moved or awaited datagrams, since the link was made.
+    fn syscalls(&self) -> u64;
 }

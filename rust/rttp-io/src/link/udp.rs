@@ -48,6 +48,7 @@ pub struct UdpLink {
     from: libc::sockaddr_storage,
     from_length: socklen_t,
     overflow: u32,
+    syscalls: u64,
 }
 
 /// Room for a timestamp, a drop count and a segment size; each is 16 bytes of header and at most 16 of data.
@@ -92,6 +93,7 @@ impl UdpLink {
             from: unsafe { zeroed() },
             from_length: 0,
             overflow: 0,
+            syscalls: 0,
         })
     }
 
@@ -168,6 +170,7 @@ impl UdpLink {
 impl Link for UdpLink {
     #[inline]
     fn send(&mut self, datagram: &[u8]) -> io::Result<bool> {
+        self.syscalls += 1;
         let (data, length) = (datagram.as_ptr().cast::<c_void>(), datagram.len());
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
         // SAFETY: `data` is readable for `length` bytes and outlives the call.
@@ -177,6 +180,7 @@ impl Link for UdpLink {
     /// Segmentation offload: one walk through the stack for all of them, and as late as possible they are cut apart.
     #[inline]
     fn send_segments(&mut self, datagrams: &[u8], size: usize) -> io::Result<bool> {
+        self.syscalls += 1;
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
         let segment = u16::try_from(size).unwrap_or(u16::MAX);
         let mut control = Control([0; 128]);
@@ -203,6 +207,7 @@ impl Link for UdpLink {
 
     #[inline]
     fn answer(&mut self, datagram: &[u8]) -> io::Result<bool> {
+        self.syscalls += 1;
         let (data, length) = (datagram.as_ptr().cast::<c_void>(), datagram.len());
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
         let to = (&raw const self.from).cast::<libc::sockaddr>();
@@ -212,6 +217,7 @@ impl Link for UdpLink {
 
     #[inline]
     fn recv(&mut self, buffer: &mut [u8], wait: Wait) -> io::Result<Option<Arrival>> {
+        self.syscalls += 1;
         let flags = match wait {
             Wait::Poll => libc::MSG_DONTWAIT,
             Wait::Block => 0,
@@ -226,6 +232,7 @@ impl Link for UdpLink {
     }
 
     fn wait(&mut self, longest: Duration) -> io::Result<()> {
+        self.syscalls += 1;
         let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
         match ppoll(&mut fds, Some(longest.into()), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
@@ -240,6 +247,10 @@ impl Link for UdpLink {
     fn buffer_drops(&self) -> u64 {
         // The control message comes with the next datagram, and only with stamps; SO_MEMINFO knows at any time.
         u64::from(self.overflow.max(meminfo_drops(&self.fd).unwrap_or(0)))
+    }
+
+    fn syscalls(&self) -> u64 {
+        self.syscalls
     }
 }
 

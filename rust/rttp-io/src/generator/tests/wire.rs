@@ -85,6 +85,10 @@ impl<F: FnMut(usize, &[u8]) -> io::Result<Option<Fate>>> Link for Wire<F> {
     fn buffer_drops(&self) -> u64 {
         0
     }
+
+    fn syscalls(&self) -> u64 {
+        0
+    }
 }
 
 /// Close to the wrap: every test crosses it.
@@ -168,6 +172,8 @@ pub(super) fn setup(duration_ms: u64, streams: Vec<StreamPlan>) -> Setup {
 pub(super) struct Run {
     pub(super) seen: Seen,
     pub(super) responses: Vec<Histogram<u64>>,
+    /// What of them a stall touched.
+    pub(super) stalled: Vec<Histogram<u64>>,
     pub(super) sent: Vec<Vec<u8>>,
 }
 
@@ -223,8 +229,9 @@ fn run_on(link: impl Link, setup: &Setup, sent: &RefCell<Vec<Vec<u8>>>) -> Run {
         seen.unwrap()
     });
     assert!(!seen.interrupted, "the run did not end");
-    let responses = collector.finish(vec![std::mem::take(&mut seen.interval)]).unwrap();
-    Run { seen, responses, sent: sent.take() }
+    let collected = collector.finish(vec![std::mem::take(&mut seen.interval)]).unwrap();
+    let (responses, stalled) = collected.streams.into_iter().unzip();
+    Run { seen, responses, stalled, sent: sent.take() }
 }
 
 pub(super) fn above(histogram: &Histogram<u64>, ms: u64) -> u64 {
