@@ -17,12 +17,14 @@ from typing import Any
 
 import decode
 import design
+import gate_errors
 import header_batch
 import memory
 import one_way
 import open_loop
 import pacer
 import ping_pong
+import report
 import startup
 import trace_load
 from common import HERE, Table, busy_share, dump, machine, refuse
@@ -36,6 +38,8 @@ MODULES: tuple[ModuleType, ...] = (
     header_batch,
     trace_load,
     decode,
+    report,
+    gate_errors,
     startup,
     memory,
 )

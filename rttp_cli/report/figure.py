@@ -10,7 +10,7 @@ from statistics import NormalDist
 from rttp_cli import _core
 from rttp_cli.errors import RttpError
 from rttp_cli.report.dispersion import distribution_of, inflation
-from rttp_cli.report.distribution import CONFIDENCE, samples_for
+from rttp_cli.report.distribution import CONFIDENCE, Percentile, samples_for
 from rttp_cli.report.gate import Gate
 from rttp_cli.report.result import WITH_LOSSES, Part, Result
 from rttp_cli.units import format_ns, format_share
@@ -84,6 +84,8 @@ def _percentile(result: Result, part: Part, metric: str, q: float) -> Figure:
     if p.state == "unbounded":
         said = f"{p.name} is unbounded, {format_share(d.lost, d.samples)} lost"
         return Figure(said, p.value_ns, p.value_ns, unbounded=True, samples=d.samples)
+    if not result.exact:
+        return _of_table(part, metric, p)
     said = f"{p.name} {format_ns(p.value_ns)}"
     needed, why = None, f"{said}, loss leaves it open above"
     if p.state == "few":
@@ -92,6 +94,14 @@ def _percentile(result: Result, part: Part, metric: str, q: float) -> Figure:
     return Figure(
         said, p.value_ns, p.lower_ns, p.upper_ns, open_because=why, samples=d.samples, needed=needed, name=p.name
     )
+
+
+def _of_table(part: Part, metric: str, p: Percentile) -> Figure:
+    """Of a percentile table nothing is known but that a sample lies between two of its rows."""
+    cells = part.histograms[metric].cells()
+    below = max((value for value, _ in cells if value < p.value_ns), default=0)
+    said = f"{p.name} in {format_ns(below)} … {format_ns(p.value_ns)}"
+    return Figure(said, p.value_ns, below, p.value_ns, samples=part.histograms[metric].samples, name=p.name)
 
 
 def achieved(result: Result, part: Part) -> float | None:
@@ -131,6 +141,8 @@ def _maximum(part: Part, metric: str) -> Figure:
 
 def _mean(result: Result, part: Part, metric: str) -> Figure:
     """The mean by the normal law. Lost pulses are in it at their timeout, so that it is at least this."""
+    if not result.exact:
+        return Figure("a percentile table does not tell the mean of its samples")
     histogram = part.histograms[metric]
     n, mean = histogram.samples, histogram.mean
     if mean is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from statistics import fmean, median, stdev
+from textwrap import wrap
 from typing import Any
 
 from rttp_cli.report.distribution import quantile_name
@@ -24,6 +25,10 @@ def render_repeat(document: dict[str, Any]) -> str:
         latencies = [p["result"]["latency"]["response"] for p in points if p.get("side") == side]
         if len(latencies) > 1:
             lines += ["", *_middle(latencies, "all runs" if side is None else f"runs of {side}")]
+    for gate in document.get("gates", ()):
+        of = "" if gate["stream"] is None else f" [{gate['stream']}]"
+        first, *rest = wrap(f"{gate['state']}: {gate['gate']}{of}: {gate['reason']}", 69)
+        lines += ["", f"gate       {first}", *(f"           {more}" for more in rest)]
     if document["interrupted"]:
         lines.append("stopped    before the end: what stands here was measured")
     return "\n".join(lines)

@@ -219,3 +219,13 @@ def test_a_signal_keeps_the_runs_that_were_made(by: signal.Signals) -> None:
     document = json.loads(out)
     assert document["interrupted"] and document["comparison"] is None
     assert len(document["points"]) >= 3
+
+
+def test_the_gates_that_decide_over_several_runs_are_told(rttp: Run) -> None:
+    gates = "gates=[response.p50 <= 1ns, response.p50 <= 1h]"
+    done = rttp("bench", "ci-smoke", "--set", gates, "--repeat", "2", *SHORT)
+    told = [line for line in done.out.splitlines() if line.startswith("gate ")]
+    assert any("response.p50 <= 1ns" in line for line in told)
+    assert any(line.startswith("gate       pass: response.p50 <= 1h") for line in told)
+    assert done.code in (1, 6), "a stalled machine may excuse it, and nothing else can"
+    assert all(len(line) <= 80 for line in done.out.splitlines())

@@ -544,3 +544,18 @@ def test_priorities_are_judged_by_the_bands_that_lie_within() -> None:
     assert state(result, "priority[128..255].samples >= 2000") == "pass"
     for gate in ("priority[32..63].p99 < 1ms", "priority[32..63].loss <= 1%"):
         assert state(result, gate) == "inconclusive"
+
+
+def test_of_a_percentile_table_a_percentile_lies_between_two_rows_and_the_mean_is_not_told() -> None:
+    rows = Histogram.of([(5 * MS, 900), (9 * MS, 90), (12 * MS, 10)])
+    table = Result("wrk.txt", "percentile table", Part("", {"response": rows}), exact=False)
+    states = {text: judge_gates(table, [(None, text)])[0].state for text in (
+        "p95 < 4ms", "p95 < 7ms", "p95 < 10ms", "p50 < 4ms", "mean < 7ms",
+    )}  # fmt: skip
+    assert states == {
+        "p95 < 4ms": "fail",
+        "p95 < 7ms": "inconclusive",
+        "p95 < 10ms": "pass",
+        "p50 < 4ms": "inconclusive",
+        "mean < 7ms": "inconclusive",
+    }
