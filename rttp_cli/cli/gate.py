@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from rttp_cli.cli._options import same_file
 from rttp_cli.cli._output import reader_may_go
 from rttp_cli.errors import EXIT_GATE, EXIT_INCONCLUSIVE, EXIT_OK, RttpError
 
@@ -129,16 +130,9 @@ def _check_outputs(
         if path is None or path == Path("-"):
             continue
         for other, what in read:
-            if _same(path, other):
+            if same_file(path, other):
                 raise RttpError("bad-option", f"`--{name}` would overwrite {what} `{path}`", "name another file")
         read.append((path, f"--{name}"))
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return one.resolve() == other.resolve() or (one.is_file() and other.is_file() and one.samefile(other))
-    except OSError:
-        return False
 
 
 def _asked(texts: Sequence[str], files: Sequence[Path]) -> Asked:

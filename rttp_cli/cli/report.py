@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rttp_cli.cli._options import check_writable, parsed
+from rttp_cli.cli._options import check_writable, parsed, same_file
 from rttp_cli.errors import EXIT_OK, RttpError
 from rttp_cli.report.source import Unit
 
@@ -90,7 +90,7 @@ def report(
     form = _form(json=as_json, markdown=markdown, csv=csv, hgrm=hgrm)
     files = [file for file in (html, png, svg) if file is not None]
     for file in (*files, *([out] if out else [])):
-        _check_output(file)
+        check_writable(file)
     _check_options(form, files, out, plot=plot, plots=plots, images=png is not None or svg is not None)
     metrics = _metrics(metric)
     quantiles = None if percentiles is None else parsed("percentiles", percentiles, _parse_percentiles)
@@ -100,7 +100,13 @@ def report(
         None if since is None else parsed("from", since, parse_duration_ns),
         None if until is None else parsed("to", until, parse_duration_ns),
     )
-    each = (cut(one, wanted) for one in _load(expand(results), form, metrics, unit, quiet=quiet))
+    paths = expand(results)
+    for file in (*files, *([out] if out else [])):
+        if any(same_file(file, path) for path in paths):
+            raise RttpError(
+                "bad-option", f"`{file}` is one of the results, and would be overwritten", "name another file"
+            )
+    each = (cut(one, wanted) for one in _load(paths, form, metrics, unit, quiet=quiet))
     read = [merge_all(each)] if merge else list(each)
 
     if files:
@@ -109,14 +115,6 @@ def report(
         drawn = form == "text" and (sys.stdout.isatty() and out is None if plots is None else plots)
         _deliver(_text(read, form, metrics, quantiles, to_file=out is not None, plots=drawn), out)
     return EXIT_OK
-
-
-def _check_output(file: Path) -> None:
-    try:
-        check_writable(file)
-    except OSError as error:
-        # Of a name that is too long nothing can be asked.
-        raise RttpError("unwritable", f"`{file}`: {error.strerror or error}") from None
 
 
 def _form(**asked: bool) -> str:

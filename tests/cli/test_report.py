@@ -201,3 +201,13 @@ def test_names_that_are_no_text_are_read_and_written(rttp: Run, folder: Path, fo
     done = rttp("report", name, form, *([str(out)] if writes else []))
     assert (done.code, done.err) == (0, "")
     assert "\udcff" not in (out.read_text(encoding="utf-8") if writes else done.out)
+
+
+@pytest.mark.parametrize("option", ["--html", "--png", "--svg", "-o"])
+def test_a_result_is_not_overwritten_by_what_is_made_of_it(rttp: Run, tmp_path: Path, option: str) -> None:
+    path = tmp_path / ("run.png" if option == "--png" else "run.svg" if option == "--svg" else "run.json")
+    path.write_bytes(as_bytes(document()))
+    done = rttp("report", str(path), option, str(path))
+    assert (done.code, done.out) == (2, "")
+    assert "would be overwritten" in done.err
+    assert path.read_bytes() == as_bytes(document())
