@@ -196,7 +196,8 @@ def _document(
             "sender": _sum([session["usage"] for session in sessions]),
             "process_user_s": user,
             "process_system_s": system,
-            "machine_busy_share": busy / total if total > 0 else None,
+            # The kernel's counts of a short time may go back, and floats do not add up to a whole.
+            "machine_busy_share": min(max(busy / total, 0.0), 1.0) if total > 0 else None,
         },
     }
 
