@@ -10,7 +10,7 @@ from rttp_cli.report.verdicts.lines import reason
 
 
 def render(sheets: Sequence[Sheet]) -> Iterator[str]:
-    """Lines of a stream. What is inconclusive is skipped: `TODO` would promise that it is known to fail."""
+    """Lines of a stream. What is inconclusive is skipped: another directive would promise that it is known to fail."""
     rows = [(sheet, row.verdict) for sheet in sheets for row in sheet.rows]
     yield "TAP version 14"
     yield f"1..{len(rows)}"
