@@ -98,6 +98,8 @@ EXIT_OK = 0
 EXIT_GATE = 1
 EXIT_INCONCLUSIVE = 6
 EXIT_INTERRUPTED = 130
+EXIT_OF_STATE = {"pass": EXIT_OK, "fail": EXIT_GATE, "inconclusive": EXIT_INCONCLUSIVE}
+"""Exit code of a verdict."""
 
 
 class RttpError(Exception):

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rttp_cli.cli._output import reader_may_go
-from rttp_cli.errors import EXIT_GATE, EXIT_INCONCLUSIVE, EXIT_OK, RttpError
+from rttp_cli.errors import EXIT_OF_STATE, RttpError
 
 if TYPE_CHECKING:
     from rttp_cli.report.compare import Comparison, Rules
     from rttp_cli.report.result import Result
-
-_EXIT = {"pass": EXIT_OK, "fail": EXIT_GATE, "inconclusive": EXIT_INCONCLUSIVE}
 
 
 def share(option: str, text: str, *, most: float) -> float:
@@ -156,4 +154,4 @@ def show(comparison: Comparison, *, as_json: bool, markdown: bool = False) -> in
 
 def exit_code(comparison: Comparison) -> int:
     """0 pass, 1 fail, 6 inconclusive."""
-    return _EXIT[comparison.state]
+    return EXIT_OF_STATE[comparison.state]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rttp_cli.cli import _comparison
 from rttp_cli.cli._output import reader_may_go
-from rttp_cli.errors import EXIT_GATE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_OK, RttpError
+from rttp_cli.errors import EXIT_INTERRUPTED, EXIT_OF_STATE, EXIT_OK, RttpError
 from rttp_cli.files import write_whole
 from rttp_cli.report.effect import ENOUGH_RUNS
 
@@ -190,13 +190,14 @@ def _results(points: list[dict[str, Any]], side: str) -> list[Result]:
 
 def _judge(document: dict[str, Any], request: Request) -> int:
     """Adds the gates' verdicts on all runs together; the exit code."""
-    from rttp_cli.report.judge import judge_gates, worst
+    from rttp_cli.report.judge import judge_gates
     from rttp_cli.report.source import merge, of_document
+    from rttp_cli.report.state import worst
 
     runs = merge([of_document(point["result"], point["label"]) for point in document["points"]])
     verdicts = judge_gates(runs, request.gates)
     document["gates"] = [vars(verdict) for verdict in verdicts]
-    return {"pass": EXIT_OK, "fail": EXIT_GATE, "inconclusive": EXIT_INCONCLUSIVE}[worst(verdicts)]
+    return EXIT_OF_STATE[worst(verdict.state for verdict in verdicts)]
 
 
 def _without_log(request: Request) -> Request:

@@ -16,7 +16,7 @@ import typer
 from rttp_cli.cli import _comparison
 from rttp_cli.cli._options import check_writable, parsed
 from rttp_cli.cli._output import reader_may_go
-from rttp_cli.errors import EXIT_INTERRUPTED, RttpError
+from rttp_cli.errors import EXIT_INTERRUPTED, EXIT_OF_STATE, RttpError
 from rttp_cli.files import write_whole
 
 if TYPE_CHECKING:
@@ -327,7 +327,6 @@ def exit_code(result: dict[str, Any]) -> int:
         raise RttpError("no-answer", f"none of {asked:,} pulses was answered in time")
     if not asked and (peer is None or not peer["received"]):
         raise RttpError("no-answer", f"the target does not say that it received any of {counts['sent']:,} pulses")
-    from rttp_cli.errors import EXIT_GATE, EXIT_INCONCLUSIVE
+    from rttp_cli.report.state import worst
 
-    states = {gate["state"] for gate in result.get("gates", ())}
-    return EXIT_GATE if "fail" in states else EXIT_INCONCLUSIVE if "inconclusive" in states else 0
+    return EXIT_OF_STATE[worst(gate["state"] for gate in result.get("gates", ()))]

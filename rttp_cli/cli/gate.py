@@ -16,7 +16,8 @@ import typer
 
 from rttp_cli.cli._options import same_file
 from rttp_cli.cli._output import reader_may_go
-from rttp_cli.errors import EXIT_GATE, EXIT_INCONCLUSIVE, EXIT_OK, RttpError
+from rttp_cli.errors import EXIT_OF_STATE, RttpError
+from rttp_cli.report.source import Unit
 
 if TYPE_CHECKING:
     from rttp_cli.report.gate import Gate
@@ -31,15 +32,6 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 MAX_GATES_BYTES = 1 << 20
 MOST_GATES = 1_000
 _COMMENT = re.compile(r"(?:^|\s)#.*")
-
-
-class UnitName(str, Enum):
-    """Units of foreign files."""
-
-    NS = "ns"
-    US = "us"
-    MS = "ms"
-    S = "s"
 
 
 class Taken(str, Enum):
@@ -84,7 +76,7 @@ def gate(
     github: Annotated[
         bool, typer.Option("--github", help="Annotations, and a summary at the end of $GITHUB_STEP_SUMMARY.")
     ] = False,
-    unit: Annotated[UnitName | None, typer.Option(help="Of the values in files of other programs. [ns]")] = None,
+    unit: Annotated[Unit | None, typer.Option(help="Of the values in files of other programs. [ns]")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")] = False,
 ) -> int:
     """Hold results to limits: pass, fail, or inconclusive.
@@ -92,23 +84,23 @@ def gate(
     Exit code 0: all gates pass. 1: one fails. 6: none fails, and of one nobody can tell: too few samples, or the
     machine's own stalls explain what breaks it. docs/GATES.md has every metric and rule, docs/CI.md recipes.
     """
-    from rttp_cli.report.judge import worst
     from rttp_cli.report.source import MANY, expand, load_all
+    from rttp_cli.report.state import worst
 
     files = expand(results)
     written = {"junit": junit, "tap": tap, "gitlab": gitlab}
     _check_outputs(written, files, gates or [], as_json=as_json)
     asked = _asked(expr or [], gates or [])
-    loaded = load_all(files, unit=None if unit is None else unit.value, intervals=len(files) < MANY)
+    loaded = load_all(files, unit=unit, intervals=len(files) < MANY)
     for result in loaded:
         _check_alone(result)
         _check_not_empty(result)
     groups = [[result] for result in loaded] if each else [loaded]
     sheets = [_judged(group, asked, profile_gates=profile_gates) for group in groups]
-    state = worst(row.verdict for sheet in sheets for row in sheet.rows)
-    code = {"pass": EXIT_OK, "fail": EXIT_GATE, "inconclusive": EXIT_INCONCLUSIVE}[state]
+    state = worst(row.verdict.state for sheet in sheets for row in sheet.rows)
+    code = EXIT_OF_STATE[state]
     if state == "inconclusive" and inconclusive is not None:
-        code = EXIT_OK if inconclusive is Taken.PASS else EXIT_GATE
+        code = EXIT_OF_STATE[inconclusive.value]
     with reader_may_go():
         _deliver(sheets, code, written, as_json=as_json, github=github)
     if not quiet:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from statistics import fmean, stdev
-from typing import Any, Literal
+from typing import Any
 
 from rttp_cli import _core
 from rttp_cli.errors import RttpError
@@ -30,6 +30,7 @@ from rttp_cli.report.judge import ACHIEVED
 from rttp_cli.report.result import Part, Result
 from rttp_cli.report.source.merge import identity
 from rttp_cli.report.source.pieces import added
+from rttp_cli.report.state import State, worst
 from rttp_cli.units import format_share
 
 SCHEMA = "rttp.compare/1"
@@ -44,8 +45,6 @@ OF_LOSS = 0.1
 FAR, FAR_LEAST = 10.0, 0.01
 """With one run or two a side, one burst may be all that is lost: loss fails where it is so many times what base and the
 tolerance allow, and so large a share of all pulses."""
-
-State = Literal["pass", "fail", "inconclusive"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,8 +203,7 @@ def compare(
     rows = tuple(_row(q, ours, theirs, metric, rules, paired) for q in sorted({*SHOWN, *rules.at}))
     loss = _loss(ours, theirs, rules, paired)
     undecided = [*_shared(base, new), *_behind(ours, "base"), *_behind(theirs, "new")]
-    states = {loss.state, *(row.state for row in rows)}
-    state: State = "fail" if "fail" in states else "inconclusive" if "inconclusive" in states else "pass"
+    state = worst(s for s in (loss.state, *(row.state for row in rows)) if s is not None)
     return Comparison(
         state="inconclusive" if undecided else state,
         reasons=(

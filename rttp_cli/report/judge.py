@@ -6,14 +6,13 @@ import math
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 from rttp_cli.report.figure import Figure, achieved, figure_of, part_of
 from rttp_cli.report.gate import Gate, Unit, parse_gate
 from rttp_cli.report.result import Part, Result
+from rttp_cli.report.state import State
 from rttp_cli.units import format_ns, format_share
-
-State = Literal["pass", "fail", "inconclusive"]
 
 ACHIEVED = 0.99
 """Share of the offered pulses that must have been sent: with less, latency is the sender's and not the target's."""
@@ -130,12 +129,6 @@ def judge_gate(result: Result, gate: Gate) -> GateVerdict:
         samples_needed=needed,
         without_stalls=without,
     )
-
-
-def worst(verdicts: Iterable[GateVerdict]) -> State:
-    """`fail` if one fails, else `inconclusive` if one is, else `pass`."""
-    states = {verdict.state for verdict in verdicts}
-    return "fail" if "fail" in states else "inconclusive" if "inconclusive" in states else "pass"
 
 
 def _held(figure: Figure, gate: Gate) -> tuple[State, str]:

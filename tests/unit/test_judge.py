@@ -9,9 +9,10 @@ import pytest
 from rttp_cli._core import Histogram
 from rttp_cli.errors import RttpError
 from rttp_cli.report.gate import FIGURES, OPERATORS, TIMES
-from rttp_cli.report.judge import GateVerdict, judge_gates, verdict_of, worst
+from rttp_cli.report.judge import GateVerdict, judge_gates, verdict_of
 from rttp_cli.report.result import WITH_LOSSES, CoreStalls, Deadline, Interval, Part, Result, Stalls
 from rttp_cli.report.source import merge
+from rttp_cli.report.state import worst
 
 US, MS = 1_000, 1_000_000
 ROUND_TRIPS = ("response", "service")
@@ -300,9 +301,9 @@ def test_gates_are_judged_in_their_order() -> None:
 
 def test_the_worst_of_all_counts() -> None:
     good, bad, unknown = (GateVerdict(None, "", each, "") for each in ("pass", "fail", "inconclusive"))
-    assert worst([]) == worst([good]) == "pass"
-    assert worst([good, unknown]) == "inconclusive"
-    assert worst([unknown, bad, good]) == "fail"
+    assert worst([]) == worst([good.state]) == "pass"
+    assert worst([good.state, unknown.state]) == "inconclusive"
+    assert worst([unknown.state, bad.state, good.state]) == "fail"
 
 
 @pytest.mark.parametrize("key", ["unsent", "dropped"])

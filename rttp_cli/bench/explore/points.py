@@ -11,8 +11,9 @@ from rttp_cli.bench.request import Request
 from rttp_cli.bench.run import run
 from rttp_cli.errors import RttpError
 from rttp_cli.report.document import summarise
-from rttp_cli.report.judge import State, judge_gates, worst
+from rttp_cli.report.judge import judge_gates
 from rttp_cli.report.source import of_document
+from rttp_cli.report.state import State, worst
 
 SCHEMA = "rttp.runs/1"
 VERDICT = (300_000, 0.9999)
@@ -79,7 +80,13 @@ class Series:
             raise _StoppedError
         verdicts = judge_gates(of_document(result, label), [*request.gates, *((None, gate) for gate in gates)])
         result["gates"] = [vars(verdict) for verdict in verdicts]
-        point = Point(label, request.offered_mps, result, worst(verdicts), [f"{v.gate}: {v.reason}" for v in verdicts])
+        point = Point(
+            label,
+            request.offered_mps,
+            result,
+            worst(v.state for v in verdicts),
+            [f"{v.gate}: {v.reason}" for v in verdicts],
+        )
         if self.told is not None:
             self.told(point)
         return point

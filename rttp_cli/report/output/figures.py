@@ -8,6 +8,7 @@ from typing import Any
 from rttp_cli.report.dispersion import distribution_of
 from rttp_cli.report.distribution import QUANTILES
 from rttp_cli.report.result import Part, Result
+from rttp_cli.report.state import worst
 
 SCHEMA = "rttp.report/1"
 
@@ -52,8 +53,8 @@ def verdict(result: Result) -> str | None:
     if result.document is None:
         return None
     gates = result.document.get("gates") or [result.document.get("verdict") or {}]
-    states = [gate.get("state") for gate in gates]
-    return next((state for state in ("fail", "inconclusive", "pass") if state in states), None)
+    states = [gate["state"] for gate in gates if "state" in gate]
+    return worst(states) if states else None
 
 
 def sent_pps(result: Result, part: Part) -> float | None:

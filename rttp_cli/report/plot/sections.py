@@ -7,6 +7,7 @@ from typing import Any
 
 from rttp_cli.report.dispersion import distribution_of
 from rttp_cli.report.distribution import Distribution, Percentile
+from rttp_cli.report.output.figures import verdict
 from rttp_cli.report.percentile import interval, value
 from rttp_cli.report.plot.markup import Html, element, facts, join, table
 from rttp_cli.report.result import Part, Result
@@ -260,8 +261,7 @@ def _rate_of(result: Result) -> str:
 
 
 def _state_of(result: Result) -> Html | str:
-    states = [gate["state"] for gate in (result.document or {}).get("gates") or ()]
-    found = next((state for state in ("fail", "inconclusive", "pass") if state in states), None)
+    found = verdict(result)
     return "-" if found is None else _state(found)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rttp_cli.report.judge import GateVerdict, worst
+from rttp_cli.report.judge import GateVerdict
+from rttp_cli.report.state import worst
 
 SCHEMA = "rttp.gate/1"
 
@@ -36,7 +37,7 @@ def document(sheets: list[Sheet], exit_code: int) -> dict[str, Any]:
     """All verdicts as `rttp.gate/1` (docs/GATES.md)."""
     return {
         "schema": SCHEMA,
-        "state": worst(row.verdict for sheet in sheets for row in sheet.rows),
+        "state": worst(row.verdict.state for sheet in sheets for row in sheet.rows),
         "exit_code": exit_code,
         "results": [
             {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Sequence
 
-from rttp_cli.report.judge import worst
+from rttp_cli.report.state import worst
 from rttp_cli.report.verdicts import Sheet
 from rttp_cli.report.verdicts.lines import reason
 
@@ -15,7 +15,7 @@ _COMMANDS = {"fail": "error", "inconclusive": "warning"}
 
 def summary(sheets: Sequence[Sheet]) -> Iterator[str]:
     """Lines of Markdown: a table for each result."""
-    state = worst(row.verdict for sheet in sheets for row in sheet.rows)
+    state = worst(row.verdict.state for sheet in sheets for row in sheet.rows)
     yield f"### {_SIGNS[state]} Latency gates: {state}"
     for sheet in sheets:
         yield ""
