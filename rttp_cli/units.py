@@ -70,11 +70,11 @@ def format_bytes(count: float) -> str:
 
 
 def format_share(part: float, whole: float) -> str:
-    """`0 %`, `0.02 %`, `1e-05 %`: never a rounded zero for something that happened."""
+    """`0 %`, `0.02 %`, `0.003 %`, `1e-05 %`: never a rounded zero for something that happened."""
     if not whole or not part:
         return "0 %"
     percent = 100 * part / whole
-    return f"{percent:.2f} %" if percent >= 0.01 else f"{percent:.0e} %"
+    return f"{percent:.2f} %" if percent >= 0.01 else f"{percent:.1g} %"
 
 
 def plain(text: str) -> str:

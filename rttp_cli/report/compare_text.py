@@ -18,7 +18,7 @@ def render(comparison: Comparison, *, colour: bool = False) -> str:
     state = f"\x1b[{_STYLES[comparison.state]}m{comparison.state}\x1b[0m" if colour else comparison.state
     lines = [*_heading(comparison), "", f"{_HEAD}{'response':>12}".rstrip() if _beside(comparison) else _HEAD.rstrip()]
     lines += [_line(row, beside=_beside(comparison)) for row in comparison.rows]
-    lines += ["", *_below(comparison)]
+    lines += ["", *(line for label, text in _below(comparison) for line in _wrapped(label, text))]
     # The colour has no width, so the first line is wrapped without it.
     first, *others = comparison.reasons
     lines += _wrapped("verdict", f"{comparison.state}: {first}")
@@ -38,7 +38,8 @@ def markdown(comparison: Comparison) -> str:
         name = row.name if row.state is None else f"**{row.name}**"
         cells = [name, _ns(row.base_ns), _ns(row.new_ns), _change(row.ratio), _interval(row)]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", *(f"- {line.strip()}" for line in (*_heading(comparison), *_below(comparison)))]
+    lines += ["", *(f"- {' '.join(line.split())}" for line in _heading(comparison))]
+    lines += [f"- {label}: {text}" for label, text in _below(comparison)]
     return "\n".join(lines)
 
 
@@ -89,23 +90,24 @@ def _interval(row: Row) -> str:
     return f"{_change(row.lower).removesuffix(' %')} … {upper}"
 
 
-def _below(comparison: Comparison) -> Iterator[str]:
+def _below(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """Labels and what there is to say."""
     rules, loss = comparison.rules, comparison.loss
     deciding = [row for row in comparison.rows if row.state is not None]
     names = ", ".join(row.name for row in deciding)
     sure = f"each end of an interval holds with {rules.each * 100:.4g} %"
-    yield from _wrapped("decides", f"{names} (*), {rules.tolerance * 100:g} % tolerated; {sure}")
+    yield "decides", f"{names} (*), {rules.tolerance * 100:g} % tolerated; {sure}"
     if loss.base is None or loss.new is None:
-        yield from _wrapped("loss", loss.reason.removeprefix("loss is "))
+        yield "loss", loss.reason.removeprefix("loss is ")
     else:
-        yield f"loss       {format_share(loss.base, 1)} → {format_share(loss.new, 1)}"
+        yield "loss", f"{format_share(loss.base, 1)} → {format_share(loss.new, 1)}"
     if comparison.slower is not None:
-        yield f"a pulse    of new takes longer than one of base with a probability of {comparison.slower * 100:.1f} %"
+        yield "a pulse", f"of new takes longer than one of base with a probability of {comparison.slower * 100:.1f} %"
     shifts = [f"{row.name} {row.shift:+.1f}".replace("-", "−") for row in deciding if row.shift is not None]
     if shifts:
-        yield f"shift      {', '.join(shifts)} standard deviations between runs of one side"
+        yield "shift", f"{', '.join(shifts)} standard deviations between runs of one side"
     for note in comparison.notes:
-        yield from _wrapped("note", note)
+        yield "note", note
 
 
 def _wrapped(label: str, text: str) -> list[str]:
